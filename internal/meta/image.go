@@ -1,0 +1,89 @@
+package meta
+
+import (
+	"time"
+
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// ImageID is an image's surrogate id; ids grow with the time of insertion.
+type ImageID int64
+
+// Image is a manifest or index in a repository.
+type Image struct {
+	ID              ImageID // set by InsertImage
+	Repository      RepositoryID
+	Digest          digest.Digest
+	MediaType       string        // as served
+	ArtifactType    string        // of the manifest, else empty
+	ConfigMediaType string        // of the config descriptor, else empty
+	Subject         digest.Digest // empty: none
+	ManifestSize    int64         // bytes of the manifest
+	ImageSize       int64         // bytes of config and layers; of the largest child for an index
+	Annotations     string        // JSON object of the manifest's annotations; empty: none
+	PushedAt        time.Time
+	PulledAt        time.Time // zero: never recorded
+}
+
+// Reference names an image within a repository: by tag if Tag is set, else by
+// Digest.
+type Reference struct {
+	Tag    name.Tag
+	Digest digest.Digest
+}
+
+// TagStatus filters images by whether any tag points to them.
+type TagStatus uint8
+
+// The tag filters.
+const (
+	AnyTagStatus TagStatus = iota
+	Tagged
+	Untagged
+)
+
+// ImageTx reads and writes images.
+type ImageTx interface {
+	// FindImage looks an image up in one statement. ErrNoRepository,
+	// ErrNotFound.
+	FindImage(key RepositoryKey, ref Reference) (Image, error)
+	// Image looks an image up in a repository already found. ErrNotFound.
+	Image(repository RepositoryID, ref Reference) (Image, error)
+	// ImageOf returns the image with the id. ErrNotFound.
+	ImageOf(id ImageID) (Image, error)
+	// Images lists a repository's images by id.
+	Images(repository RepositoryID, status TagStatus, page Page[ImageID]) ([]Image, error)
+	// HasImages reports whether the repository has any image.
+	HasImages(repository RepositoryID) (bool, error)
+	// Manifest returns the image's exact bytes. ErrNotFound.
+	Manifest(id ImageID) ([]byte, error)
+	// InsertImage adds an image with its bytes and what it keeps: the layers
+	// and children must be of its repository. ErrExists for a digest that the
+	// repository has.
+	InsertImage(i Image, manifest []byte, layers []LayerID, children []ImageID) (ImageID, error)
+	// DeleteImage removes the image with its tags (recorded in the tag history
+	// as removed by the given principal), and enqueues a review of each of its
+	// layers, due at the given time. ErrReferenced when an index or a
+	// registered image keeps it.
+	DeleteImage(id ImageID, by string, due time.Time) error
+
+	// Children lists the images an index keeps.
+	Children(id ImageID) ([]Image, error)
+	// Parents lists at most limit images that keep this one.
+	Parents(id ImageID, limit int) ([]Image, error)
+	// Referrers lists images of the repository whose subject is the digest,
+	// by id; with artifact types given only those (ArtifactType, or
+	// ConfigMediaType where that is empty).
+	Referrers(repository RepositoryID, subject digest.Digest, artifactTypes []string, page Page[ImageID]) ([]Image, error)
+
+	// RecordPulls sets the pull times of images that still exist, never back.
+	RecordPulls(at map[ImageID]time.Time) error
+
+	// ImageUsage is the number of images of a repository and the bytes of
+	// their manifests, config and layers, exact within the transaction.
+	ImageUsage(repository RepositoryID) (images, bytes int64, err error)
+	// FoldUsage merges at most limit recorded changes of usage into totals,
+	// and returns how many it merged.
+	FoldUsage(limit int) (int, error)
+}

@@ -1,0 +1,13 @@
+package meta
+
+// SecretTx keeps what every process of one store must share.
+type SecretTx interface {
+	// Secret returns the named secret. ErrNotFound.
+	Secret(purpose string) ([]byte, error)
+	// PutSecret stores a secret that is not there yet. ErrExists.
+	PutSecret(purpose string, value []byte) error
+
+	// Identity returns the store's id and generation: the id is drawn when
+	// the store is made, the generation grows with each restore.
+	Identity() (id string, generation int64, err error)
+}

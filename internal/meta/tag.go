@@ -1,0 +1,42 @@
+package meta
+
+import (
+	"time"
+
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Tag is a tag's row with the digest of the image it points to.
+type Tag struct {
+	Name      name.Tag
+	Image     ImageID
+	Digest    digest.Digest
+	UpdatedAt time.Time
+}
+
+// TagChange is a line of the tag history; Old or New is empty when the tag
+// came or went.
+type TagChange struct {
+	Tag  name.Tag
+	Old  digest.Digest
+	New  digest.Digest
+	By   string // ARN of the principal
+	When time.Time
+}
+
+// TagTx reads and writes tags. Each write records a TagChange.
+type TagTx interface {
+	// Tag finds a tag. ErrNotFound.
+	Tag(repository RepositoryID, tag name.Tag) (Tag, error)
+	// Tags lists a repository's tags by name.
+	Tags(repository RepositoryID, page Page[name.Tag]) ([]Tag, error)
+	// TagsOf lists at most limit tags of an image by name.
+	TagsOf(image ImageID, limit int) ([]name.Tag, error)
+	// PutTag points a tag to an image, new or moved.
+	PutTag(repository RepositoryID, tag name.Tag, image ImageID, by string) error
+	// DeleteTag removes a tag. ErrNotFound.
+	DeleteTag(repository RepositoryID, tag name.Tag, by string) error
+	// TagHistory lists at most limit changes of a tag, newest first.
+	TagHistory(repository RepositoryID, tag name.Tag, limit int) ([]TagChange, error)
+}
