@@ -61,6 +61,9 @@ type RepositoryTx interface {
 	UnlinkRepository(id RepositoryID) error
 	// PurgeRepository removes at most limit images or layers of an unlinked
 	// repository, as DeleteImage and DeleteLayer do, and at last the
-	// repository itself: done is true when nothing is left.
-	PurgeRepository(id RepositoryID, limit int) (done bool, err error)
+	// repository itself: done is true when nothing is left. Locations of its
+	// blobs and uploads become garbage removable from the given time on.
+	// ErrReferenced while the repository has its name, or a registered image
+	// keeps one of its images.
+	PurgeRepository(id RepositoryID, limit int, removeAfter time.Time) (done bool, err error)
 }
