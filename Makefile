@@ -1,0 +1,67 @@
+# What a person or CI does with the project; `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export LIGHTERAGE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lighterage
+export PATH := $(LIGHTERAGE_CACHE)/bin:$(PATH)
+export CGO_ENABLED := 0
+
+BIN := bin/lighterage
+
+# Where goroutines meet shared state. The race detector needs a C compiler and
+# several times the time, so it is kept to these.
+RACE := $(addprefix ./internal/,registry containers identity meta/... blob/... edge api/... server)
+FUZZTIME := 5s
+
+.PHONY: help run demo build test race lint gen gen-diff fuzz bench e2e check
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: build ## build and serve on http://localhost:5000, data in ./lighterage-data
+	@$(BIN) serve
+
+demo: build ## the main job end to end on a temporary server
+	@go run ./tools/demo -binary $(BIN)
+
+build: ## the static binary bin/lighterage
+	@go build -trimpath -ldflags '-s -w' -o $(BIN) ./cmd/lighterage
+
+test: ## set up what the tests need, and run all of them but e2e
+	@tools/need.sh postgresql
+	@go test ./...
+
+race: ## the packages with goroutines, under the race detector
+	@tools/need.sh cc postgresql
+	@CGO_ENABLED=1 go test -race $(RACE)
+
+lint: ## gofmt, go vet, staticcheck
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$files" ] || { echo "gofmt these: $$files"; exit 1; }
+	@go vet -tags e2e ./...
+	@go tool -modfile=tools/lint.mod staticcheck -tags e2e ./...
+
+gen: ## write the generated files anew
+	@go generate ./...
+
+gen-diff: ## fail if generating makes a difference
+	@sum() { git ls-files -co --exclude-standard '*_gen.go' | xargs -r cat | cksum; }; \
+	was=$$(sum); $(MAKE) -s gen; now=$$(sum); \
+	[ "$$was" = "$$now" ] || { echo "generated files were stale; make gen has written them anew, commit them"; git diff --stat -- '*_gen.go'; exit 1; }
+
+fuzz: ## each fuzz target for some seconds (FUZZTIME=5s)
+	@git ls-files -co --exclude-standard '*_test.go' | xargs grep -HoE '^func Fuzz[A-Za-z0-9_]+' | while IFS=: read -r file func; do \
+	  go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
+	done
+
+bench: build ## Lighterage, the ceiling and CNCF distribution in one run, with ratios
+	@tools/need.sh distribution
+	@go build -o bin/ ./bench/regbench ./bench/nullreg
+	@bench/run.sh
+
+e2e: build ## real clients against the real binary
+	@tools/need.sh docker skopeo aws boto3 strace busybox crane
+	@LIGHTERAGE_BINARY=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 10m ./test/e2e/...
+
+check: build lint gen-diff test race e2e ## what CI runs
