@@ -164,6 +164,9 @@ func readDocument(body []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	if seen == nil {
+		return nil, invalidSyntax("the manifest is not a JSON object", nil)
+	}
 	doc.seen = seen
 	return doc, nil
 }
