@@ -17,7 +17,7 @@ type Upload struct {
 	BlobState  []byte // blob.Upload checkpoint at Offset
 	BootID     string // machine boot in which Offset was recorded without a sync; empty: synced
 	Parts      int64  // parts received through the AWS API
-	SmallPart  bool   // a part before the last was under the minimum
+	SmallPart  int64  // ordinal of the first part under the minimum size; 0: none
 	Fence      int64  // grows with each take-over
 	CreatedAt  time.Time
 	ExpiresAt  time.Time

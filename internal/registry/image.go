@@ -1,0 +1,348 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// TagsPerImageShown bounds the tags that a description of one image lists.
+const TagsPerImageShown = 10_000
+
+// Image finds an image by tag or digest. RepositoryNotFound, ImageNotFound.
+func (c *Catalogue) Image(ctx context.Context, key RepositoryKey, ref Reference) (Image, error) {
+	var i Image
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		i, err = tx.FindImage(key, ref)
+		return err
+	})
+	if errors.Is(err, meta.ErrNotFound) {
+		err = imageFault(fault.ImageNotFound, key, ref)
+	}
+	return i, storeFault(key, err)
+}
+
+// Manifest returns an image's exact bytes, which must not be changed.
+func (c *Catalogue) Manifest(ctx context.Context, key RepositoryKey, i Image) ([]byte, error) {
+	if body, ok := c.manifests.get(i.Digest); ok {
+		return body, nil
+	}
+	var body []byte
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		body, err = tx.Manifest(i.ID)
+		return err
+	})
+	if errors.Is(err, meta.ErrNotFound) { // deleted since it was found
+		return nil, imageFault(fault.ImageNotFound, key, Reference{Digest: i.Digest})
+	}
+	if err != nil {
+		return nil, storeFault(key, err)
+	}
+	c.manifests.put(i.Digest, body)
+	return body, nil
+}
+
+func imageFault(r fault.Reason, key RepositoryKey, ref Reference) *fault.Error {
+	f := repositoryFault(r, key)
+	f.Tag, f.Digest = string(ref.Tag), string(ref.Digest)
+	return f
+}
+
+// ImageID names an image as the AWS API does: by tag, by digest, or by both.
+// The strings are as the client sent them.
+type ImageID struct{ Tag, Digest string }
+
+// Match is one of the images that an ImageID names: the image, and the tag it
+// was found by or, asked by digest, one of its tags.
+type Match struct {
+	Asked ImageID
+	Image Image
+	Tag   name.Tag // empty: untagged
+	Err   *fault.Error
+}
+
+// FindImages resolves ids as BatchGetImage does: one Match for each tag of an
+// image asked by digest, one for each other, each with its own Err of the
+// reasons ImageNotFound, DigestInvalid, TagMapsElsewhere or ParameterInvalid
+// (neither tag nor digest). RepositoryNotFound for all.
+func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []ImageID) ([]Match, error) {
+	var found []Match
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		found = nil
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		for _, id := range unique(ids) {
+			ms, err := resolve(tx, key, r.ID, id)
+			if err != nil {
+				return err
+			}
+			found = append(found, ms...)
+		}
+		return nil
+	})
+	return found, storeFault(key, err)
+}
+
+func unique[T comparable](all []T) []T {
+	seen := make(map[T]bool, len(all))
+	var out []T
+	for _, v := range all {
+		if !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// resolve finds what one id names. A tag or digest that cannot exist is not
+// looked up.
+func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id ImageID) ([]Match, error) {
+	fail := func(r fault.Reason) []Match {
+		f := repositoryFault(r, key)
+		f.Tag, f.Digest = id.Tag, id.Digest
+		return []Match{{Asked: id, Err: f}}
+	}
+	var ref Reference
+	if id.Tag == "" && id.Digest == "" {
+		return fail(fault.ParameterInvalid), nil
+	}
+	if id.Digest != "" {
+		if !looksLikeDigest(id.Digest) {
+			return fail(fault.DigestInvalid), nil
+		}
+		d, err := digest.Parse(id.Digest)
+		if err != nil { // well-formed for AWS, of no algorithm that exists here
+			return fail(fault.ImageNotFound), nil
+		}
+		ref.Digest = d
+	}
+	if id.Tag != "" {
+		t, err := name.ParseTag(id.Tag)
+		if err != nil {
+			return fail(fault.ImageNotFound), nil
+		}
+		i, err := tx.Image(repository, Reference{Tag: t})
+		switch {
+		case errors.Is(err, meta.ErrNotFound):
+			return fail(fault.ImageNotFound), nil
+		case err != nil:
+			return nil, err
+		case id.Digest != "" && i.Digest != ref.Digest:
+			return fail(fault.TagMapsElsewhere), nil
+		}
+		return []Match{{Asked: id, Image: i, Tag: t}}, nil
+	}
+	i, err := tx.Image(repository, ref)
+	if errors.Is(err, meta.ErrNotFound) {
+		return fail(fault.ImageNotFound), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tags, err := tx.TagsOf(i.ID, TagsPerImageShown)
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) == 0 {
+		return []Match{{Asked: id, Image: i}}, nil
+	}
+	var out []Match
+	for _, t := range tags {
+		out = append(out, Match{Asked: id, Image: i, Tag: t})
+	}
+	return out, nil
+}
+
+// looksLikeDigest applies the loose pattern the AWS API checks digests with:
+// [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+ (ECR model, LayerDigest).
+func looksLikeDigest(s string) bool {
+	for i, r := range s {
+		if r == ':' {
+			return i > 0 && isHex(s[i+1:])
+		}
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '+' || r == '.') {
+			return false
+		}
+	}
+	return false
+}
+
+func isHex(s string) bool {
+	for _, r := range s {
+		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Described is an image with its tags.
+type Described struct {
+	Image Image
+	Tags  []name.Tag
+}
+
+// DescribeImages lists a repository's images with their tags by image id: at
+// most limit after the given one. RepositoryNotFound.
+func (c *Catalogue) DescribeImages(ctx context.Context, key RepositoryKey, status TagStatus, after meta.ImageID, limit int) ([]Described, error) {
+	var out []Described
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		out = nil
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		images, err := tx.Images(r.ID, status, meta.Page[meta.ImageID]{After: after, Limit: limit})
+		if err != nil {
+			return err
+		}
+		for _, i := range images {
+			d, err := describe(tx, i)
+			if err != nil {
+				return err
+			}
+			out = append(out, d)
+		}
+		return nil
+	})
+	return out, storeFault(key, err)
+}
+
+func describe(tx meta.Tx, i Image) (Described, error) {
+	tags, err := tx.TagsOf(i.ID, TagsPerImageShown)
+	return Described{i, tags}, err
+}
+
+// DescribeImagesByID describes the named images, each once. The first id that
+// names none fails the call. RepositoryNotFound, ImageNotFound,
+// ParameterInvalid.
+func (c *Catalogue) DescribeImagesByID(ctx context.Context, key RepositoryKey, ids []ImageID) ([]Described, error) {
+	var out []Described
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		out = nil
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		seen := map[meta.ImageID]bool{}
+		for _, id := range ids {
+			ms, err := resolve(tx, key, r.ID, id)
+			if err != nil {
+				return err
+			}
+			if f := ms[0].Err; f != nil {
+				return f
+			}
+			if i := ms[0].Image; !seen[i.ID] {
+				seen[i.ID] = true
+				d, err := describe(tx, i)
+				if err != nil {
+					return err
+				}
+				out = append(out, d)
+			}
+		}
+		return nil
+	})
+	return out, storeFault(key, err)
+}
+
+// ListCursor is where a listing of (tag, digest) pairs stands: the tags by
+// name come first, then the untagged images by id.
+type ListCursor struct {
+	Tag   name.Tag
+	Image meta.ImageID
+	// Untagged: the tags are done.
+	Untagged bool
+}
+
+// Listed is one pair of a listing; Tag is empty for an untagged image.
+type Listed struct {
+	Tag    name.Tag
+	Digest digest.Digest
+}
+
+// ListImages lists (tag, digest) pairs: at most limit, and where to go on, or
+// nil at the end. RepositoryNotFound.
+func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, status TagStatus, at ListCursor, limit int) ([]Listed, *ListCursor, error) {
+	var out []Listed
+	var next *ListCursor
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		out, next = nil, nil
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		if status != meta.Untagged && !at.Untagged {
+			tags, err := tx.Tags(r.ID, meta.Page[name.Tag]{After: at.Tag, Limit: limit + 1})
+			if err != nil {
+				return err
+			}
+			for i, t := range tags {
+				if i == limit {
+					next = &ListCursor{Tag: tags[i-1].Name}
+					return nil
+				}
+				out = append(out, Listed{t.Name, t.Digest})
+			}
+		}
+		if status == meta.Tagged {
+			return nil
+		}
+		images, err := tx.Images(r.ID, meta.Untagged, meta.Page[meta.ImageID]{After: at.Image, Limit: limit - len(out) + 1})
+		if err != nil {
+			return err
+		}
+		last := at.Image
+		for _, i := range images {
+			if len(out) == limit {
+				next = &ListCursor{Untagged: true, Image: last}
+				return nil
+			}
+			out, last = append(out, Listed{Digest: i.Digest}), i.ID
+		}
+		return nil
+	})
+	return out, next, storeFault(key, err)
+}
+
+// Tags lists a repository's tags by name, at most limit after the given one.
+// RepositoryNotFound.
+func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag, limit int) ([]name.Tag, error) {
+	var out []name.Tag
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		tags, err := tx.Tags(r.ID, meta.Page[name.Tag]{After: after, Limit: limit})
+		out = make([]name.Tag, len(tags))
+		for i, t := range tags {
+			out[i] = t.Name
+		}
+		return err
+	})
+	return out, storeFault(key, err)
+}
+
+// Referrers lists the images whose subject is the digest, by id: at most limit
+// after the given one. An unknown digest has none. RepositoryNotFound.
+func (c *Catalogue) Referrers(ctx context.Context, key RepositoryKey, subject digest.Digest, artifactTypes []string, after meta.ImageID, limit int) ([]Image, error) {
+	var out []Image
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		out, err = tx.Referrers(r.ID, subject, artifactTypes, meta.Page[meta.ImageID]{After: after, Limit: limit})
+		return err
+	})
+	return out, storeFault(key, err)
+}

@@ -1,0 +1,156 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// parentsShown bounds the indexes that an ImageReferenced fault names.
+const parentsShown = 20
+
+// Deleted is what DeleteImages removed: a tag, an image, or both.
+type Deleted struct {
+	Tag    name.Tag
+	Digest string
+}
+
+// DeleteImages removes tags and images as BatchDeleteImage does, each id on
+// its own: a tag, and with its last tag the image; by digest the image with
+// all its tags; by both the tag if it points there. An image that an index
+// keeps stays (ImageReferenced), as does the last tag of it. Indexes go before
+// the images they keep, whatever the order asked in.
+// RepositoryNotFound for all; per id the reasons of FindImages and
+// ImageReferenced.
+func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryKey, ids []ImageID) ([]Deleted, []Match, error) {
+	var deleted []Deleted
+	var failed []Match
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		deleted, failed = nil, nil
+		r, err := live(tx, key, meta.LockShared)
+		if err != nil {
+			return err
+		}
+		waiting := unique(ids)
+		for len(waiting) > 0 { // again while a round freed a child of what it removed
+			var kept []Match
+			for _, id := range waiting {
+				gone, fail, err := c.deleteOne(tx, by, key, r.ID, id)
+				if err != nil {
+					return err
+				}
+				deleted = append(deleted, gone...)
+				kept = append(kept, fail...)
+			}
+			var again []ImageID
+			for _, m := range kept {
+				if m.Err.Reason == fault.ImageReferenced {
+					again = append(again, m.Asked)
+				} else {
+					failed = append(failed, m)
+				}
+			}
+			if len(again) == len(waiting) {
+				for _, m := range kept {
+					if m.Err.Reason == fault.ImageReferenced {
+						failed = append(failed, m)
+					}
+				}
+				return nil
+			}
+			waiting = again
+		}
+		return nil
+	})
+	return unique(deleted), failed, storeFault(key, err)
+}
+
+func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id ImageID) ([]Deleted, []Match, error) {
+	ms, err := resolve(tx, key, repository, id)
+	if err != nil || ms[0].Err != nil {
+		return nil, ms, err
+	}
+	i := ms[0].Image
+	whole := id.Tag == ""
+	if !whole {
+		tags, err := tx.TagsOf(i.ID, 2)
+		if err != nil {
+			return nil, nil, err
+		}
+		whole = len(tags) == 1
+	}
+	if whole {
+		err := c.deleteImage(tx, by, key, i)
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			return nil, []Match{{Asked: id, Image: i, Err: f}}, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	} else if err := tx.DeleteTag(repository, ms[0].Tag, by); err != nil {
+		return nil, nil, err
+	}
+	var gone []Deleted
+	for _, m := range ms {
+		gone = append(gone, Deleted{Tag: m.Tag, Digest: string(i.Digest)})
+	}
+	return gone, nil, nil
+}
+
+// deleteImage removes an image and everything that only it kept.
+func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image) error {
+	parents, err := tx.Parents(i.ID, parentsShown)
+	if err != nil {
+		return err
+	}
+	if len(parents) > 0 {
+		f := imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
+		for _, p := range parents {
+			f.Digests = append(f.Digests, string(p.Digest))
+		}
+		return f
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
+	if errors.Is(err, meta.ErrReferenced) { // an index that came meanwhile, or a registered image
+		return imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
+	}
+	return err
+}
+
+// DeleteTag removes a tag alone, as OCI asks. RepositoryNotFound,
+// ImageNotFound.
+func (c *Catalogue) DeleteTag(ctx context.Context, by string, key RepositoryKey, tag name.Tag) error {
+	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, key, meta.LockShared)
+		if err != nil {
+			return err
+		}
+		err = tx.DeleteTag(r.ID, tag, by)
+		if errors.Is(err, meta.ErrNotFound) {
+			return imageFault(fault.ImageNotFound, key, Reference{Tag: tag})
+		}
+		return err
+	}))
+}
+
+// DeleteImage removes an image by digest, with its tags. RepositoryNotFound,
+// ImageNotFound, ImageReferenced.
+func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKey, ref Reference) error {
+	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
+		i, err := tx.FindImage(key, ref)
+		if errors.Is(err, meta.ErrNotFound) {
+			return imageFault(fault.ImageNotFound, key, ref)
+		}
+		if err != nil {
+			return err
+		}
+		return c.deleteImage(tx, by, key, i)
+	}))
+}

@@ -1,0 +1,247 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/manifest"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Put is a manifest on its way into a repository.
+type Put struct {
+	By        string // ARN of the principal
+	Key       RepositoryKey
+	Body      []byte
+	MediaType string        // said beside the body; empty: the body's own counts
+	Digest    digest.Digest // what the client says it is; empty: sha256
+	Tags      []name.Tag    // none: the image stays as it is tagged
+	// Repeatable makes putting again what is already there a success, as OCI
+	// clients expect, instead of ImageExists or TagImmutable.
+	Repeatable bool
+}
+
+// PutImage stores a manifest and points the tags to it, all or nothing. The
+// checks come in this order: manifest, repository, digest, key, tags, layers
+// and children, quotas.
+//
+// ManifestInvalid, ManifestTooLarge, RepositoryNotFound, DigestMismatch,
+// KeyUnusable, ImageExists, TagImmutable, TagImmutableSame, LayersNotFound,
+// ChildrenNotFound, LimitExceeded.
+func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
+	if limit := c.Limits.ManifestSize; limit > 0 && int64(len(p.Body)) > limit {
+		return Image{}, &fault.Error{Reason: fault.ManifestTooLarge, Repository: string(p.Key.Name), Limit: limit}
+	}
+	m, parseErr := manifest.Parse(p.Body, p.MediaType)
+	algorithm := digest.SHA256
+	if p.Digest != "" {
+		algorithm = p.Digest.Algorithm()
+	}
+	computed := digest.Of(algorithm, p.Body)
+	var put Image
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, p.Key, meta.LockShared)
+		if err != nil {
+			return err
+		}
+		if parseErr != nil {
+			return parseErr
+		}
+		if p.Digest != "" && p.Digest != computed {
+			return imageFault(fault.DigestMismatch, p.Key, Reference{Digest: p.Digest})
+		}
+		if err := c.Keys.Check(r.RepositorySettings); err != nil {
+			return err
+		}
+		put, err = c.putImage(tx, p, r, m, computed)
+		return err
+	})
+	if err == nil {
+		c.manifests.put(put.Digest, p.Body)
+	}
+	return put, storeFault(p.Key, err)
+}
+
+func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manifest, d digest.Digest) (Image, error) {
+	i, err := tx.Image(r.ID, Reference{Digest: d})
+	known := err == nil
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return i, err
+	}
+	move, err := c.checkTags(tx, p, r, d, known)
+	if err != nil {
+		return i, err
+	}
+	if !known {
+		if i, err = c.insertImage(tx, p.Key, r, m, d, p.Body); err != nil {
+			return i, err
+		}
+	}
+	if err := c.checkTagQuota(tx, p.Key, i, known, len(move)); err != nil {
+		return i, err
+	}
+	for _, t := range move {
+		if err := tx.PutTag(r.ID, t, i.ID, p.By); err != nil {
+			return i, err
+		}
+	}
+	if r.Key.Space == meta.Lightsail {
+		now, err := tx.Now()
+		if err != nil {
+			return i, err
+		}
+		return i, tx.EnqueueReview(meta.ImageSubject, int64(i.ID), now.Add(c.PushTTL))
+	}
+	return i, nil
+}
+
+// checkTags returns the tags that are to be set, and refuses those that may
+// not move (aws-wire B.2.2 has the sources of each case).
+func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, known bool) ([]name.Tag, error) {
+	if len(p.Tags) == 0 && known && !p.Repeatable {
+		return nil, imageFault(fault.ImageExists, p.Key, Reference{Digest: d})
+	}
+	var move []name.Tag
+	for _, t := range unique(p.Tags) {
+		old, err := tx.Tag(r.ID, t)
+		switch {
+		case errors.Is(err, meta.ErrNotFound):
+			move = append(move, t)
+		case err != nil:
+			return nil, err
+		case old.Digest == d && p.Repeatable:
+		case old.Digest == d:
+			return nil, imageFault(fault.ImageExists, p.Key, Reference{Tag: t, Digest: d})
+		case !mayMove(r.RepositorySettings, t):
+			return nil, imageFault(fault.TagImmutable, p.Key, Reference{Tag: t, Digest: d})
+		default:
+			move = append(move, t)
+		}
+	}
+	return move, nil
+}
+
+func (c *Catalogue) insertImage(tx meta.Tx, key RepositoryKey, r Repository, m *manifest.Manifest, d digest.Digest, body []byte) (Image, error) {
+	layers, err := requiredLayers(tx, key, r.ID, m)
+	if err != nil {
+		return Image{}, err
+	}
+	children, largest, err := requiredChildren(tx, key, r.ID, m)
+	if err != nil {
+		return Image{}, err
+	}
+	if err := c.checkImageQuota(tx, key, r.ID); err != nil {
+		return Image{}, err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return Image{}, err
+	}
+	annotations := ""
+	if len(m.Annotations) > 0 {
+		text, err := json.Marshal(m.Annotations)
+		if err != nil {
+			return Image{}, err
+		}
+		annotations = string(text)
+	}
+	i := Image{
+		Repository: r.ID, Digest: d, MediaType: m.MediaType, ArtifactType: m.ArtifactType,
+		ConfigMediaType: m.Config.MediaType, Subject: m.Subject, Annotations: annotations,
+		ManifestSize: int64(len(body)), ImageSize: max(m.Size, largest), PushedAt: now,
+	}
+	i.ID, err = tx.InsertImage(i, body, layers, children)
+	return i, err
+}
+
+// requiredLayers locks the manifest's layers in the repository.
+func requiredLayers(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, m *manifest.Manifest) ([]meta.LayerID, error) {
+	want := m.RequiredLayers()
+	have, err := tx.Layers(repository, want, meta.LockShared)
+	if err != nil {
+		return nil, err
+	}
+	var ids []meta.LayerID
+	var missing []string
+	for _, d := range want {
+		l, ok := have[d]
+		if !ok || l.Blob.State != meta.BlobOK {
+			missing = append(missing, string(d))
+			continue
+		}
+		ids = append(ids, l.ID)
+	}
+	if len(missing) > 0 {
+		f := repositoryFault(fault.LayersNotFound, key)
+		f.Digests = missing
+		return nil, f
+	}
+	return ids, nil
+}
+
+// requiredChildren finds an index's images in the repository, and the size of
+// the largest.
+func requiredChildren(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, m *manifest.Manifest) ([]meta.ImageID, int64, error) {
+	var ids []meta.ImageID
+	var missing []string
+	largest := int64(0)
+	for _, d := range m.RequiredChildren() {
+		i, err := tx.Image(repository, Reference{Digest: d})
+		switch {
+		case errors.Is(err, meta.ErrNotFound):
+			missing = append(missing, string(d))
+		case err != nil:
+			return nil, 0, err
+		default:
+			ids, largest = append(ids, i.ID), max(largest, i.ImageSize)
+		}
+	}
+	if len(missing) > 0 {
+		f := repositoryFault(fault.ChildrenNotFound, key)
+		f.Digests = missing
+		return nil, 0, f
+	}
+	return ids, largest, nil
+}
+
+func (c *Catalogue) checkImageQuota(tx meta.Tx, key RepositoryKey, id meta.RepositoryID) error {
+	limit := c.Limits.ImagesPerRepo
+	if limit == 0 {
+		return nil
+	}
+	if _, err := tx.Repository(key, meta.LockExclusive); err != nil { // one counter at a time
+		return err
+	}
+	n, _, err := tx.ImageUsage(id)
+	if err != nil || n < limit {
+		return err
+	}
+	f := repositoryFault(fault.LimitExceeded, key)
+	f.Quota, f.Limit = "images per repository", limit
+	return f
+}
+
+func (c *Catalogue) checkTagQuota(tx meta.Tx, key RepositoryKey, i Image, known bool, more int) error {
+	limit := c.Limits.TagsPerImage
+	if limit == 0 || more == 0 {
+		return nil
+	}
+	have := 0
+	if known {
+		tags, err := tx.TagsOf(i.ID, int(limit))
+		if err != nil {
+			return err
+		}
+		have = len(tags)
+	}
+	if int64(have+more) <= limit {
+		return nil
+	}
+	f := imageFault(fault.LimitExceeded, key, Reference{Digest: i.Digest})
+	f.Quota, f.Limit = "tags per image", limit
+	return f
+}

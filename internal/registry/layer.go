@@ -1,0 +1,250 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/blob"
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+func layerFault(r fault.Reason, key RepositoryKey, d digest.Digest) *fault.Error {
+	f := repositoryFault(r, key)
+	f.Digest = string(d)
+	return f
+}
+
+// Layer finds a layer and promises it to the client: unreferenced, it stays at
+// least the grace longer. RepositoryNotFound, LayerNotFound.
+func (c *Catalogue) Layer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
+	l, err := c.findLayer(ctx, key, d)
+	if err != nil {
+		return l, err
+	}
+	return l, c.promise(ctx, key, l)
+}
+
+func (c *Catalogue) findLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
+	var l Layer
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		l, err = tx.FindLayer(key, d)
+		return err
+	})
+	if errors.Is(err, meta.ErrNotFound) || err == nil && l.Blob.State != meta.BlobOK {
+		err = layerFault(fault.LayerNotFound, key, d)
+	}
+	return l, storeFault(key, err)
+}
+
+// promise touches a layer whose grace is half over, unless an image keeps it:
+// the image's end would begin a new grace.
+func (c *Catalogue) promise(ctx context.Context, key RepositoryKey, l Layer) error {
+	if c.Clock().Sub(l.TouchedAt) < c.LayerGrace/2 {
+		return nil
+	}
+	kept := false
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		kept, err = tx.LayerReferenced(l.ID)
+		return err
+	})
+	if err != nil || kept {
+		return storeFault(key, err)
+	}
+	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return tx.TouchLayer(l.ID) })
+	if errors.Is(err, meta.ErrNotFound) {
+		err = layerFault(fault.LayerNotFound, key, l.Blob.Digest)
+	}
+	return storeFault(key, err)
+}
+
+// CheckLayers finds those of the digests that are layers of the repository,
+// and promises them to the client. RepositoryNotFound.
+func (c *Catalogue) CheckLayers(ctx context.Context, key RepositoryKey, ds []digest.Digest) (map[digest.Digest]Layer, error) {
+	var have map[digest.Digest]Layer
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		have, err = tx.Layers(r.ID, ds, meta.NoLock)
+		return err
+	})
+	if err != nil {
+		return nil, storeFault(key, err)
+	}
+	for d, l := range have {
+		err := c.promise(ctx, key, l)
+		if l.Blob.State != meta.BlobOK || fault.Is(err, fault.LayerNotFound) {
+			delete(have, d)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return have, nil
+}
+
+// LayerDownloadable checks that a layer is there and that an image keeps it,
+// as GetDownloadUrlForLayer asks. RepositoryNotFound, LayerNotFound,
+// LayerInaccessible.
+func (c *Catalogue) LayerDownloadable(ctx context.Context, key RepositoryKey, d digest.Digest) error {
+	l, err := c.findLayer(ctx, key, d)
+	if err != nil {
+		return err
+	}
+	kept := false
+	err = c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		kept, err = tx.LayerReferenced(l.ID)
+		return err
+	})
+	if err == nil && !kept {
+		err = layerFault(fault.LayerInaccessible, key, d)
+	}
+	return storeFault(key, err)
+}
+
+// Content is a layer's bytes for reading; the caller closes it.
+type Content struct {
+	Size   int64
+	Reader io.ReadSeekCloser
+}
+
+type inlineReader struct{ *bytes.Reader }
+
+func (inlineReader) Close() error { return nil }
+
+// OpenLayer opens a layer's bytes. RepositoryNotFound, LayerNotFound.
+func (c *Catalogue) OpenLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Content, error) {
+	for again := false; ; again = true {
+		l, err := c.findLayer(ctx, key, d)
+		if err != nil {
+			return Content{}, err
+		}
+		content, err := c.openBlob(ctx, l.Blob)
+		// Bytes may have moved since the row was read: read it once more.
+		if (errors.Is(err, blob.ErrNotFound) || errors.Is(err, meta.ErrNotFound)) && !again {
+			continue
+		}
+		if errors.Is(err, blob.ErrNotFound) {
+			c.Logger.Error("layer has no bytes", "repository", key.Name, "digest", d, "location", l.Blob.Location)
+			return Content{}, layerFault(fault.LayerNotFound, key, d)
+		}
+		return content, storeFault(key, err)
+	}
+}
+
+func (c *Catalogue) openBlob(ctx context.Context, b meta.Blob) (Content, error) {
+	if b.Location != meta.Inline {
+		r, err := c.Blobs.Open(ctx, b.Location)
+		if err != nil {
+			return Content{}, err
+		}
+		return Content{r.Size(), r}, nil
+	}
+	body, ok := c.bodies.get(b.Digest)
+	if !ok {
+		err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+			body, err = tx.InlineBytes(b.ID)
+			return err
+		})
+		if err != nil {
+			return Content{}, err
+		}
+		c.bodies.put(b.Digest, body)
+	}
+	return Content{int64(len(body)), inlineReader{bytes.NewReader(body)}}, nil
+}
+
+// MountLayer makes a layer of another repository of the same registry visible
+// here without copying. False means that the source has no such layer to give.
+// RepositoryNotFound of the target.
+func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d digest.Digest) (bool, error) {
+	mounted := false
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		mounted = false
+		r, err := live(tx, key, meta.LockShared)
+		if err != nil {
+			return err
+		}
+		l, err := tx.FindLayer(from, d)
+		if errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrNoRepository) {
+			return nil
+		}
+		if err != nil || l.Blob.State != meta.BlobOK {
+			return err
+		}
+		if c.Limits.MountReferencedOnly {
+			if kept, err := tx.LayerReferenced(l.ID); err != nil || !kept {
+				return err
+			}
+		}
+		mounted = true
+		return c.addLayer(tx, r.ID, l.Blob.ID)
+	})
+	return mounted, storeFault(key, err)
+}
+
+// addLayer makes a blob visible in a repository and has the collector look at
+// it when its grace is over.
+func (c *Catalogue) addLayer(tx meta.Tx, repository meta.RepositoryID, b meta.BlobID) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	_, err = tx.PutLayer(repository, b, now.Add(c.LayerGrace))
+	return err
+}
+
+// LayerHolders lists ECR repositories of a registry that have the layer, at
+// most limit.
+func (c *Catalogue) LayerHolders(ctx context.Context, registry name.RegistryID, d digest.Digest, limit int) ([]RepositoryKey, error) {
+	var out []RepositoryKey
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		out, err = tx.LayerHolders(registry, meta.ECR, d, limit)
+		return err
+	})
+	return out, storeFault(RepositoryKey{Registry: registry}, err)
+}
+
+// DeleteLayer removes a layer that no image keeps. RepositoryNotFound,
+// LayerNotFound, LayerReferenced.
+func (c *Catalogue) DeleteLayer(ctx context.Context, key RepositoryKey, d digest.Digest) error {
+	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
+		l, err := tx.FindLayer(key, d)
+		if errors.Is(err, meta.ErrNotFound) {
+			return layerFault(fault.LayerNotFound, key, d)
+		}
+		if err != nil {
+			return err
+		}
+		kept, err := tx.LayerReferenced(l.ID)
+		if err != nil {
+			return err
+		}
+		if kept {
+			return layerFault(fault.LayerReferenced, key, d)
+		}
+		removeAfter, err := c.removal(tx)
+		if err != nil {
+			return err
+		}
+		err = tx.DeleteLayer(l.ID, removeAfter)
+		if errors.Is(err, meta.ErrReferenced) {
+			return layerFault(fault.LayerReferenced, key, d)
+		}
+		return err
+	}))
+}
+
+// removal is when bytes that are unlinked now may be removed.
+func (c *Catalogue) removal(tx meta.Tx) (time.Time, error) {
+	now, err := tx.Now()
+	return now.Add(c.URLTTL), err
+}

@@ -1,0 +1,314 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/blob"
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// The bounds of uploads in memory.
+const (
+	inlineMax    = 128 << 10 // a body up to here never becomes a file
+	bufferBudget = 32 << 20  // bytes of all bodies buffered at once
+	sessionsMax  = 10_000    // above, an upload begins as a row
+	stallAfter   = 10 * time.Second
+	checkpointAt = 64 << 20 // bytes between checkpoints of one long stream
+)
+
+// session is an upload that this process works on. Small bodies live in buf
+// until they are finished; larger ones at a location that a committed row
+// names. It leaves memory when it is finished, or parked for lack of use.
+type session struct {
+	id         name.UploadID
+	key        RepositoryKey
+	repository meta.RepositoryID
+	turn       chan struct{} // holds one token while nobody has the lease
+
+	mu      sync.Mutex // guards what follows; held during every step of I/O
+	holder  int64      // grows with each lease: a step of an older one fails
+	used    time.Time  // last step
+	gone    bool       // finished, cancelled or parked
+	row     meta.Upload
+	stored  bool // a row is in the store
+	hasher  *digest.Hasher
+	buf     []byte
+	out     blob.Upload // open while bytes go to the location
+	sealed  bool
+	noted   int64 // offset of the last checkpoint
+	release func(int)
+}
+
+// sessions is the set of uploads in memory.
+type sessions struct {
+	mu       sync.Mutex
+	byID     map[name.UploadID]*session
+	buffered int // bytes, of bufferBudget
+}
+
+func newSessions() *sessions { return &sessions{byID: map[name.UploadID]*session{}} }
+
+func (u *sessions) get(id name.UploadID) *session {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.byID[id]
+}
+
+// add keeps s, or returns the session that was there first. False: no room.
+func (u *sessions) add(s *session) (*session, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if first, ok := u.byID[s.id]; ok {
+		return first, true
+	}
+	if len(u.byID) >= sessionsMax {
+		return nil, false
+	}
+	s.release = u.free
+	u.byID[s.id] = s
+	return s, true
+}
+
+func (u *sessions) remove(s *session) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.byID[s.id] == s {
+		delete(u.byID, s.id)
+	}
+}
+
+func (u *sessions) all() []*session {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := make([]*session, 0, len(u.byID))
+	for _, s := range u.byID {
+		out = append(out, s)
+	}
+	return out
+}
+
+// reserve takes n bytes of the buffer budget; false when it is used up.
+func (u *sessions) reserve(n int) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.buffered+n > bufferBudget {
+		return false
+	}
+	u.buffered += n
+	return true
+}
+
+func (u *sessions) free(n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.buffered -= n
+}
+
+// dropRepository ends the sessions of a repository that was deleted; their
+// rows go with the repository.
+func (u *sessions) dropRepository(id meta.RepositoryID) {
+	for _, s := range u.all() {
+		if s.repository == id {
+			s.mu.Lock()
+			s.end()
+			s.mu.Unlock()
+			u.remove(s)
+		}
+	}
+}
+
+// end closes the session; mu is held.
+func (s *session) end() {
+	if s.out != nil {
+		s.out.Close()
+		s.out = nil
+	}
+	if s.buf != nil && s.release != nil {
+		s.release(len(s.buf))
+	}
+	s.buf, s.gone = nil, true
+}
+
+// lease is the right to work on a session. Whoever takes it over makes every
+// later step of the former holder fail.
+type lease struct {
+	*session
+	number int64
+	clock  func() time.Time
+}
+
+// step runs fn with the session locked, if the lease still holds.
+func (l *lease) step(fn func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone || l.holder != l.number {
+		return uploadFault(fault.UploadNotFound, l.key, l.id)
+	}
+	l.used = l.clock()
+	return fn()
+}
+
+// yield gives the lease back, unless it was taken over.
+func (l *lease) yield() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holder == l.number {
+		l.turn <- struct{}{}
+	}
+}
+
+func uploadFault(r fault.Reason, key RepositoryKey, id name.UploadID) *fault.Error {
+	f := repositoryFault(r, key)
+	f.Upload = string(id)
+	return f
+}
+
+// lease waits for the session's turn, or takes it over from a holder that has
+// made no step for stallAfter: a client that lost its connection must be able
+// to go on.
+func (c *Catalogue) lease(ctx context.Context, key RepositoryKey, id name.UploadID) (*lease, error) {
+	for {
+		s, err := c.session(ctx, key, id)
+		if err != nil {
+			return nil, err
+		}
+		if s.key != key {
+			return nil, uploadFault(fault.UploadNotFound, key, id)
+		}
+		l, err := s.wait(ctx, c.Clock)
+		if err != nil || l != nil {
+			return l, err
+		}
+	}
+}
+
+// wait returns a lease, or nil if the session is gone.
+func (s *session) wait(ctx context.Context, clock func() time.Time) (*lease, error) {
+	check := time.NewTicker(stallAfter / 10)
+	defer check.Stop()
+	for {
+		taken := false
+		select {
+		case <-s.turn:
+			taken = true
+		default:
+			select {
+			case <-s.turn:
+				taken = true
+			case <-check.C:
+			case <-ctx.Done():
+				return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(s.id), Err: ctx.Err()}
+			}
+		}
+		s.mu.Lock()
+		if s.gone {
+			s.mu.Unlock()
+			return nil, nil
+		}
+		if taken || clock().Sub(s.used) > stallAfter {
+			s.holder++
+			s.used = clock()
+			l := &lease{s, s.holder, clock}
+			s.mu.Unlock()
+			return l, nil
+		}
+		s.mu.Unlock()
+	}
+}
+
+// try returns a lease of a session that nobody holds and that rested for the
+// given time, else nil.
+func (s *session) try(clock func() time.Time, rested time.Duration) *lease {
+	select {
+	case <-s.turn:
+	default:
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone || clock().Sub(s.used) < rested {
+		s.turn <- struct{}{}
+		return nil
+	}
+	s.holder++
+	s.used = clock()
+	return &lease{s, s.holder, clock}
+}
+
+// session finds an upload in memory or loads it from its row.
+func (c *Catalogue) session(ctx context.Context, key RepositoryKey, id name.UploadID) (*session, error) {
+	if s := c.uploads.get(id); s != nil {
+		return s, nil
+	}
+	var row meta.Upload
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		row, err = tx.FenceUpload(id)
+		if errors.Is(err, meta.ErrNotFound) || err == nil && row.Repository != r.ID {
+			return uploadFault(fault.UploadNotFound, key, id)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, storeFault(key, err)
+	}
+	if !row.ExpiresAt.After(c.Clock()) {
+		return nil, uploadFault(fault.UploadNotFound, key, id)
+	}
+	s := newSession(key, row)
+	s.stored, s.noted = true, row.Offset
+	if err := c.reopen(ctx, s); err != nil {
+		return nil, err
+	}
+	first, ok := c.uploads.add(s)
+	if !ok {
+		s.end()
+		return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(id)}
+	}
+	if first != s {
+		s.end()
+	}
+	return first, nil
+}
+
+func newSession(key RepositoryKey, row meta.Upload) *session {
+	s := &session{id: row.ID, key: key, repository: row.Repository, row: row, turn: make(chan struct{}, 1), used: row.CreatedAt}
+	s.turn <- struct{}{}
+	return s
+}
+
+// reopen continues a stored upload where its row says that it stands. What was
+// written without a sync before the machine's last boot is hashed again.
+func (c *Catalogue) reopen(ctx context.Context, s *session) error {
+	hasher, err := digest.ResumeHasher(s.row.HashState)
+	if err != nil || s.row.Offset > 0 && s.row.BootID != c.BootID {
+		if hasher, err = c.rehash(ctx, s, algorithmOf(hasher)); err != nil {
+			return err
+		}
+	}
+	s.hasher, s.used = hasher, c.Clock()
+	if s.row.Location == "" {
+		return nil
+	}
+	s.out, err = c.Blobs.Resume(ctx, s.row.Location, s.row.Offset, s.row.BlobState)
+	if errors.Is(err, blob.ErrNotFound) {
+		return uploadFault(fault.UploadNotFound, s.key, s.id)
+	}
+	return storeFault(s.key, err)
+}
+
+func algorithmOf(h *digest.Hasher) digest.Algorithm {
+	if h == nil {
+		return digest.SHA256
+	}
+	return h.Algorithm()
+}
