@@ -1,0 +1,154 @@
+package archtest
+
+import "strings"
+
+// row says what the packages that a pattern names may import, of ours. A
+// pattern is a folder from the root; a final /* stands for any one name.
+type row struct {
+	pattern string
+	may     []string // patterns, or the name of a group
+}
+
+// groups are the floors that a row may name as a whole.
+var groups = map[string][]string{
+	"words": {
+		"internal/fault", "internal/name", "internal/digest",
+		"internal/manifest", "internal/policy", "internal/sigv4",
+	},
+	"contracts": {"internal/meta", "internal/blob"},
+	"domain": {
+		"internal/registry", "internal/containers", "internal/identity", "internal/access",
+		"internal/gc", "internal/lifecycle", "internal/replication", "internal/pullthrough", "internal/scanning",
+	},
+	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/s3", "internal/blob/mem"},
+	"fronts": {
+		"internal/edge", "internal/api/awsmodel", "internal/api/awsjson", "internal/api/ecr",
+		"internal/api/lightsail", "internal/api/sts", "internal/api/oci", "internal/api/console", "internal/api/ops",
+	},
+}
+
+// table is the arrows of docs/ARCHITECTURE.md. The first row that matches a
+// package holds.
+var table = []row{
+	{"internal/fault", nil},
+	{"internal/name", []string{"internal/fault"}},
+	{"internal/digest", []string{"internal/fault"}},
+	{"internal/manifest", []string{"internal/fault", "internal/name", "internal/digest"}},
+	{"internal/policy", []string{"internal/fault", "internal/name", "internal/digest"}},
+	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
+
+	{"internal/meta", []string{"words"}},
+	{"internal/meta/metatest", []string{"words", "internal/meta"}},
+	{"internal/meta/sqlstore", []string{"words", "internal/meta"}},
+	{"internal/blob", []string{"words"}},
+	{"internal/blob/blobtest", []string{"words", "internal/blob"}},
+	{"internal/blob/*", []string{"words", "internal/blob"}},
+
+	{"internal/registry", []string{"words", "contracts"}},
+	{"internal/identity", []string{"words", "contracts"}},
+	{"internal/access", []string{"words", "contracts", "internal/identity"}},
+	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
+	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
+	{"internal/lifecycle", []string{"words", "contracts", "internal/registry"}},
+	{"internal/replication", []string{"words", "contracts", "internal/registry"}},
+	{"internal/pullthrough", []string{"words", "contracts", "internal/registry"}},
+	{"internal/scanning", []string{"words", "contracts", "internal/registry"}},
+
+	{"internal/config", []string{"words"}},
+	{"internal/edge", []string{"words"}},
+	{"internal/worker", []string{"words", "internal/meta"}},
+
+	{"internal/api/awsmodel", nil},
+	{"internal/api/awsjson", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel"}},
+	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel"}},
+	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel"}},
+	{"internal/api/sts", []string{"words", "domain", "internal/edge"}},
+	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
+	{"internal/api/console", []string{"words", "domain", "internal/edge"}},
+	{"internal/api/ops", []string{"words", "internal/edge"}},
+
+	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker"}},
+	{"cmd/lighterage", []string{"words", "internal/config", "internal/server"}},
+
+	{"internal/archtest", nil},
+	{"internal/testkit", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/server"}},
+}
+
+// place says that an import, or some names of it, stands only in the packages
+// named; why tells whoever meets the rule what to do instead.
+type place struct {
+	path  string   // import path; a final /... stands for everything below
+	names []string // selectors; none: the import itself
+	only  []string // patterns of packages
+	tests bool     // holds in test files too
+	why   string
+}
+
+var places = []place{
+	{path: "net/http", why: "HTTP is spoken by the fronts",
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/replication", "internal/pullthrough", "internal/blob/s3"}},
+	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
+	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
+	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
+	{path: "github.com/pressly/goose/...", why: "migrations are the metadata driver's", only: []string{"internal/meta/sqlstore"}},
+	{path: "github.com/spf13/...", why: "flags are the command's and the loader's", only: []string{"cmd/lighterage", "internal/config"}},
+	{path: "github.com/knadh/koanf/...", why: "settings are read once, by the loader", only: []string{"internal/config"}},
+	{path: "os", names: fileCalls, why: "files are the disk store's, the loader's and the command's",
+		only: []string{"internal/blob/disk", "internal/config", "cmd/lighterage"}},
+	{path: "os", names: []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, why: "settings come through config",
+		only: []string{"internal/config"}},
+	{path: "os", names: []string{"Exit"}, why: "only a command ends the process", only: []string{"cmd/lighterage"}},
+	{path: "log", why: "a slog.Logger is passed in", only: nil},
+	{path: "log/slog", names: []string{"Default", "SetDefault", "Debug", "Info", "Warn", "Error", "Log", "LogAttrs",
+		"DebugContext", "InfoContext", "WarnContext", "ErrorContext"}, why: "a slog.Logger is passed in", only: nil},
+	{path: "time", names: []string{"Now", "Since", "Until"}, why: "a clock is passed in",
+		only: []string{"internal/server", "cmd/lighterage"}},
+	{path: "time", names: []string{"Sleep"}, why: "wait on a timer and the context; tests poll with a deadline or use testing/synctest",
+		only: nil, tests: true},
+}
+
+var fileCalls = []string{
+	"Open", "OpenFile", "OpenRoot", "OpenInRoot", "Create", "CreateTemp", "NewFile", "MkdirTemp", "Mkdir", "MkdirAll",
+	"ReadFile", "WriteFile", "ReadDir", "DirFS", "CopyFS", "Remove", "RemoveAll", "Rename", "Stat", "Lstat",
+	"Link", "Symlink", "Readlink", "Chmod", "Chown", "Chtimes", "Truncate",
+}
+
+// free are the packages beside the product, which the places do not bind.
+var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest"}
+
+// blank are the imports that may be made for their effect alone.
+var blank = map[string][]string{
+	"embed":                          {"*"},
+	"github.com/jackc/pgx/v5/stdlib": {"internal/meta/sqlstore"},
+	"modernc.org/sqlite":             {"internal/meta/sqlstore"},
+}
+
+// bannedNames say nothing about what a package is.
+var bannedNames = []string{
+	"util", "utils", "common", "helper", "helpers", "base", "core", "types", "models",
+	"manager", "service", "services", "impl", "misc", "shared", "lib", "pkg",
+}
+
+// matches reports whether the package is one of the patterns.
+func matches(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if match(p, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+func match(pattern, pkg string) bool {
+	switch {
+	case pattern == "*" || pattern == pkg:
+		return true
+	case strings.HasSuffix(pattern, "/..."):
+		dir := strings.TrimSuffix(pattern, "/...")
+		return pkg == dir || strings.HasPrefix(pkg, dir+"/")
+	case strings.HasSuffix(pattern, "/*"):
+		rest, ok := strings.CutPrefix(pkg, strings.TrimSuffix(pattern, "*"))
+		return ok && rest != "" && !strings.Contains(rest, "/")
+	}
+	return false
+}
