@@ -1,0 +1,178 @@
+package identity
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Config is what an Authority is built from.
+type Config struct {
+	Keys        []AccessKey // the root key of each account
+	Store       meta.Store
+	Regions     func(name.Region) bool // whether the region is served
+	Clock       func() time.Time
+	TokenTTL    time.Duration // 12 hours if zero, as ECR's
+	DownloadTTL time.Duration // 1 hour if zero
+	Logger      *slog.Logger
+}
+
+// Authority knows the access keys, and signs and verifies what is issued for
+// them. Its methods are safe for concurrent use.
+type Authority struct {
+	keys        map[string]key
+	regions     func(name.Region) bool
+	clock       func() time.Time
+	tokenTTL    time.Duration
+	downloadTTL time.Duration
+	signing     signing
+	tokens      cache // by user and password
+	headers     cache // by Authorization header
+}
+
+// key is an access key and the fingerprint of its secret.
+type key struct {
+	AccessKey
+	fingerprint string
+}
+
+// signing is what the store's one secret gives: a key for each use, so that
+// nothing signed for one passes for another.
+type signing struct {
+	id          string // names the secret in what it signed
+	token       []byte
+	download    []byte
+	fingerprint []byte
+}
+
+// signingSecret is the purpose under which the store keeps the secret.
+const signingSecret = "registry-token-signing-1"
+
+var keyID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// New returns an authority. The first on a store makes the signing secret;
+// replicas share it. It fails on keys that cannot work and on a failing store.
+func New(ctx context.Context, c Config) (*Authority, error) {
+	secret, err := storedSecret(ctx, c.Store, c.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("signing secret of registry tokens: %w", err)
+	}
+	signing, err := derive(secret)
+	if err != nil {
+		return nil, fmt.Errorf("derive the signing keys of registry tokens: %w", err)
+	}
+	a := &Authority{
+		keys:        make(map[string]key, len(c.Keys)),
+		regions:     c.Regions,
+		clock:       c.Clock,
+		tokenTTL:    c.TokenTTL,
+		downloadTTL: c.DownloadTTL,
+		signing:     signing,
+	}
+	if a.tokenTTL == 0 {
+		a.tokenTTL = 12 * time.Hour
+	}
+	if a.downloadTTL == 0 {
+		a.downloadTTL = time.Hour
+	}
+	for _, k := range c.Keys {
+		if err := a.add(k); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *Authority) add(k AccessKey) error {
+	if !keyID.MatchString(k.ID) {
+		return errors.New("an access key id is 1 to 128 letters, digits, or any of _.-")
+	}
+	if k.Secret.Reveal() == "" {
+		return fmt.Errorf("access key %s has an empty secret", k.ID)
+	}
+	if _, err := name.ParseAccountID(string(k.Account)); err != nil {
+		return fmt.Errorf("access key %s: %w", k.ID, err)
+	}
+	if _, twice := a.keys[k.ID]; twice {
+		return fmt.Errorf("access key %s is given twice", k.ID)
+	}
+	mac := hmac.New(sha256.New, a.signing.fingerprint)
+	mac.Write([]byte(k.ID + "\x00" + string(k.Account) + "\x00" + k.Secret.Reveal()))
+	a.keys[k.ID] = key{k, encode(mac.Sum(nil)[:16])}
+	return nil
+}
+
+// caller returns whom the key speaks for.
+func (k key) caller(region name.Region, scope Scope) Caller {
+	return Caller{Account: k.Account, ARN: k.ARN, UserID: k.UserID, KeyID: k.ID, Region: region, Scope: scope}
+}
+
+// storedSecret reads the store's signing secret, and makes it if there is
+// none. Of several replicas that start at once, one makes it for all.
+func storedSecret(ctx context.Context, store meta.Store, log *slog.Logger) ([]byte, error) {
+	var secret []byte
+	read := func(tx meta.Tx) (err error) {
+		secret, err = tx.Secret(signingSecret)
+		return err
+	}
+	err := store.View(ctx, read)
+	if !errors.Is(err, meta.ErrNotFound) {
+		return secret, err
+	}
+	fresh := make([]byte, 32)
+	_, _ = rand.Read(fresh) // never fails: it ends the process instead
+	made := false
+	err = store.Update(ctx, func(tx meta.Tx) error {
+		made = false
+		err := read(tx)
+		if !errors.Is(err, meta.ErrNotFound) {
+			return err
+		}
+		made, secret = true, fresh
+		return tx.PutSecret(signingSecret, fresh)
+	})
+	if err == nil && made {
+		log.InfoContext(ctx, "made the signing secret of registry tokens")
+	}
+	return secret, err
+}
+
+func derive(secret []byte) (signing, error) {
+	if len(secret) < 32 {
+		return signing{}, errors.New("the stored secret is too short")
+	}
+	var s signing
+	id := []byte(nil)
+	for _, d := range []struct {
+		to   *[]byte
+		info string
+		size int
+	}{
+		{&s.token, "registry token", 32}, {&s.download, "layer download", 32},
+		{&s.fingerprint, "access key fingerprint", 32}, {&id, "key id", 6},
+	} {
+		derived, err := hkdf.Expand(sha256.New, secret, d.info, d.size)
+		if err != nil {
+			return signing{}, err
+		}
+		*d.to = derived
+	}
+	s.id = encode(id)
+	return s, nil
+}
+
+// encode is the spelling of bytes in tokens: URL-safe, and strict when read.
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func decode(s string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(s) }

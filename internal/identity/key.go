@@ -1,0 +1,64 @@
+package identity
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Secret is a secret that never formats: no verb, encoder or logger shows it.
+// The zero value is the empty secret.
+type Secret struct {
+	// A pointer, because fmt walks into unexported fields of others without
+	// asking Format, and stops at a pointer.
+	value *string
+}
+
+// NewSecret takes a secret in.
+func NewSecret(s string) Secret { return Secret{&s} }
+
+// Reveal returns the secret, for the one line that computes with it.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+const redacted = "[redacted]"
+
+// String, GoString, Format, LogValue, MarshalText and MarshalJSON say that
+// there is a secret, and nothing of it.
+func (s Secret) String() string               { return redacted }
+func (s Secret) GoString() string             { return redacted }
+func (s Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// AccessKey is a key that signs requests, and whom it speaks for.
+type AccessKey struct {
+	ID      string
+	Secret  Secret
+	Account name.AccountID
+	ARN     string
+	UserID  string
+}
+
+// RootKey returns an access key of an account's root.
+func RootKey(account name.AccountID, id string, secret Secret) AccessKey {
+	return AccessKey{ID: id, Secret: secret, Account: account, ARN: name.RootARN(account), UserID: string(account)}
+}
+
+// GenerateKey draws a root key in AWS's form: 20 characters that begin with
+// AKIA, and a secret of 40 that carries 240 random bits.
+func GenerateKey(account name.AccountID) AccessKey {
+	random := make([]byte, 10+30)
+	_, _ = rand.Read(random) // never fails: it ends the process instead
+	id := "AKIA" + base32.StdEncoding.EncodeToString(random[:10])
+	return RootKey(account, id, NewSecret(base64.StdEncoding.EncodeToString(random[10:])))
+}
