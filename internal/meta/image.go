@@ -26,6 +26,15 @@ type Image struct {
 	PulledAt        time.Time // zero: never recorded
 }
 
+// EffectiveArtifactType is what a list of referrers calls the image: its
+// artifact type, else its config's media type (OCI image specification).
+func (i Image) EffectiveArtifactType() string {
+	if i.ArtifactType != "" {
+		return i.ArtifactType
+	}
+	return i.ConfigMediaType
+}
+
 // Reference names an image within a repository: by tag if Tag is set, else by
 // Digest.
 type Reference struct {

@@ -23,6 +23,7 @@ import (
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
 )
 
 // Config is what a Catalogue is made of. Every field must be set but Limits.
@@ -80,6 +81,7 @@ type (
 	Layer              = meta.Layer
 	ResourceTag        = meta.ResourceTag
 	TagStatus          = meta.TagStatus
+	ImageID            = meta.ImageID
 )
 
 // The spaces and filters, for the fronts.
@@ -123,3 +125,7 @@ func live(tx meta.Tx, key RepositoryKey, lock meta.Lock) (Repository, error) {
 	}
 	return r, err
 }
+
+// LightsailRepository is the one repository of a Lightsail space: what docker
+// pushes to before RegisterContainerImage.
+const LightsailRepository name.RepositoryName = "sr"

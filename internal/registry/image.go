@@ -52,14 +52,14 @@ func imageFault(r fault.Reason, key RepositoryKey, ref Reference) *fault.Error {
 	return f
 }
 
-// ImageID names an image as the AWS API does: by tag, by digest, or by both.
-// The strings are as the client sent them.
-type ImageID struct{ Tag, Digest string }
+// Asked names an image as the AWS API does: by tag, by digest, or by both. The
+// strings are as the client sent them.
+type Asked struct{ Tag, Digest string }
 
-// Match is one of the images that an ImageID names: the image, and the tag it
+// Match is one of the images that an Asked names: the image, and the tag it
 // was found by or, asked by digest, one of its tags.
 type Match struct {
-	Asked ImageID
+	Asked Asked
 	Image Image
 	Tag   name.Tag // empty: untagged
 	Err   *fault.Error
@@ -69,7 +69,7 @@ type Match struct {
 // image asked by digest, one for each other, each with its own Err of the
 // reasons ImageNotFound, DigestInvalid, TagMapsElsewhere or ParameterInvalid
 // (neither tag nor digest). RepositoryNotFound for all.
-func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []ImageID) ([]Match, error) {
+func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Asked) ([]Match, error) {
 	var found []Match
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
 		found = nil
@@ -103,7 +103,7 @@ func unique[T comparable](all []T) []T {
 
 // resolve finds what one id names. A tag or digest that cannot exist is not
 // looked up.
-func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id ImageID) ([]Match, error) {
+func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Match, error) {
 	fail := func(r fault.Reason) []Match {
 		f := repositoryFault(r, key)
 		f.Tag, f.Digest = id.Tag, id.Digest
@@ -223,7 +223,7 @@ func describe(tx meta.Tx, i Image) (Described, error) {
 // DescribeImagesByID describes the named images, each once. The first id that
 // names none fails the call. RepositoryNotFound, ImageNotFound,
 // ParameterInvalid.
-func (c *Catalogue) DescribeImagesByID(ctx context.Context, key RepositoryKey, ids []ImageID) ([]Described, error) {
+func (c *Catalogue) DescribeImagesByID(ctx context.Context, key RepositoryKey, ids []Asked) ([]Described, error) {
 	var out []Described
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
 		out = nil

@@ -25,7 +25,7 @@ type Deleted struct {
 // the images they keep, whatever the order asked in.
 // RepositoryNotFound for all; per id the reasons of FindImages and
 // ImageReferenced.
-func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryKey, ids []ImageID) ([]Deleted, []Match, error) {
+func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryKey, ids []Asked) ([]Deleted, []Match, error) {
 	var deleted []Deleted
 	var failed []Match
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
@@ -45,7 +45,7 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 				deleted = append(deleted, gone...)
 				kept = append(kept, fail...)
 			}
-			var again []ImageID
+			var again []Asked
 			for _, m := range kept {
 				if m.Err.Reason == fault.ImageReferenced {
 					again = append(again, m.Asked)
@@ -68,7 +68,7 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 	return unique(deleted), failed, storeFault(key, err)
 }
 
-func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id ImageID) ([]Deleted, []Match, error) {
+func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Deleted, []Match, error) {
 	ms, err := resolve(tx, key, repository, id)
 	if err != nil || ms[0].Err != nil {
 		return nil, ms, err

@@ -1,0 +1,182 @@
+// Package oci speaks the OCI distribution protocol (Docker Registry HTTP API
+// V2) under /v2/ with Amazon ECR's authentication, codes and texts.
+//
+//  1. Every request but a refused one asks package access with the ECR action
+//     that stands behind it, before anything is looked up.
+//  2. Manifests and layers are served byte for byte; Accept changes nothing.
+//  3. A Lightsail login pushes to the hidden repository "sr" of its account
+//     and region, and does nothing else.
+//
+// Sources: the OCI distribution specification 1.1 and its development version
+// ("spec" below), and ECR's observed behaviour.
+package oci
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/registry"
+)
+
+// Authenticator checks what /v2/ accepts as credentials; *identity.Authority
+// is one.
+type Authenticator interface {
+	// VerifyBasic takes the value of the Authorization header. The reasons are
+	// CredentialMissing, TokenInvalid and TokenExpired.
+	VerifyBasic(ctx context.Context, header string) (identity.Caller, error)
+	// VerifyDownload takes the token of a download URL apart.
+	VerifyDownload(ctx context.Context, token string) (identity.Download, error)
+}
+
+// Authorizer decides; *access.Decider is one.
+type Authorizer interface {
+	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
+}
+
+// Config is what the front is made of. Every field must be set but Strict.
+type Config struct {
+	Catalogue *registry.Catalogue
+	Auth      Authenticator
+	Access    Authorizer
+	Addresses *edge.Addresses
+	Logger    *slog.Logger
+	// Strict keeps ECR's limits where OCI allows more: no repository is
+	// created by a push, no blob is deleted, an immutable tag is never put
+	// again.
+	Strict bool
+}
+
+type front struct{ Config }
+
+// New returns the handler of everything under /v2/.
+func New(c Config) http.Handler { return &front{c} }
+
+// call is one authenticated request on its way to its handler.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	caller identity.Caller
+	key    registry.RepositoryKey
+	ref    string // last part of the path: reference, digest or upload id
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Docker-Distribution-Api-Version"] = apiVersion
+	c := &call{w: w, r: r}
+	if err := f.serve(c); err != nil {
+		f.writeError(c, err)
+	}
+}
+
+var apiVersion = []string{"registry/2.0"}
+
+func (f *front) serve(c *call) error {
+	route, repository, err := match(c.r.Method, c.r.URL.Path)
+	if route != nil && route.download && c.r.URL.RawQuery != "" {
+		if token := c.r.URL.Query().Get(downloadParameter); token != "" {
+			return f.download(c, repository, token)
+		}
+	}
+	caller, authErr := f.Auth.VerifyBasic(c.r.Context(), c.r.Header.Get("Authorization"))
+	if authErr != nil {
+		return authErr
+	}
+	c.caller = caller
+	event := edge.From(c.r.Context())
+	event.Principal = caller.ARN
+	if err != nil {
+		return err
+	}
+	if err := f.place(c, route, repository); err != nil {
+		return err
+	}
+	if err := f.authorize(c, route); err != nil {
+		return err
+	}
+	return route.handle(f, c)
+}
+
+// place finds the registry and the repository that the request means: the
+// host name's, else the caller's own. A Lightsail login means the hidden
+// registry whatever the host is.
+func (f *front) place(c *call, route *route, repository string) error {
+	id := c.caller.Registry()
+	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
+		id.Account = carried.Account
+		if carried.Region != "" && carried.Region != c.caller.Region {
+			return fault.New(fault.TokenInvalid) // tokens are good for one region (aws-wire C.2)
+		}
+	}
+	c.key = registry.RepositoryKey{Registry: id, Space: registry.ECR}
+	if c.caller.Scope == identity.LightsailPush {
+		c.key.Space = registry.Lightsail
+	}
+	if !route.named {
+		return nil
+	}
+	parsed, err := name.ParseRepositoryName(repository)
+	c.key.Name = parsed
+	return err
+}
+
+// authorize asks for the route's action on the repository, or on the whole
+// registry where the route names none.
+func (f *front) authorize(c *call, route *route) error {
+	action, resource := route.action, access.Resource{Account: c.key.Registry.Account}
+	switch {
+	case action == "":
+		return nil
+	case c.caller.Scope == identity.LightsailPush:
+		if !route.lightsail || c.key.Name != registry.LightsailRepository {
+			return f.denied(c, action)
+		}
+		action, resource.ARN = access.LoginAction, "*"
+	case route.named:
+		resource.ARN = name.RepositoryARN(c.key.Registry, c.key.Name)
+	default:
+		resource.ARN = name.RepositoryARN(c.key.Registry, "*")
+	}
+	event := edge.From(c.r.Context())
+	event.Action, event.Resource = action, resource.ARN
+	return f.Access.Authorize(c.r.Context(), c.caller, action, resource)
+}
+
+func (f *front) denied(c *call, action string) error {
+	return &fault.Error{
+		Reason: fault.AccessDenied, Principal: c.caller.ARN, Action: action, Resource: name.RepositoryARN(c.key.Registry, c.key.Name),
+		Detail: "because a Lightsail registry login can only push to the repository " + registry.LightsailRepository,
+	}
+}
+
+// may reports whether the caller may do the action on another repository.
+func (f *front) may(c *call, action string, key registry.RepositoryKey) bool {
+	resource := access.Resource{Account: key.Registry.Account, ARN: name.RepositoryARN(key.Registry, key.Name)}
+	return f.Access.Authorize(c.r.Context(), c.caller, action, resource) == nil
+}
+
+// locate makes an absolute URL of a path on this registry, as ECR does.
+func (c *call) locate(parts ...string) string {
+	e := edge.From(c.r.Context())
+	return e.Scheme + "://" + e.Host + "/v2/" + string(c.key.Name) + "/" + strings.Join(parts, "/")
+}
+
+// parseDigest reads a digest of the request.
+func parseDigest(s string) (digest.Digest, error) { return digest.Parse(s) }
+
+// reference reads a manifest reference: a digest if it has a colon, else a tag.
+func reference(s string) (registry.Reference, error) {
+	if strings.Contains(s, ":") {
+		d, err := digest.Parse(s)
+		return registry.Reference{Digest: d}, err
+	}
+	t, err := name.ParseTag(s)
+	return registry.Reference{Tag: t}, err
+}
