@@ -67,7 +67,7 @@ func (f *front) getBlob(c *call) error {
 // download answers a download URL: its token, not the caller's, names the
 // layer, and must name the one of the path.
 func (f *front) download(c *call, repository, token string) error {
-	grant, err := f.Auth.VerifyDownload(c.r.Context(), token)
+	grant, err := f.Auth.VerifyDownload(token)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (f *front) download(c *call, repository, token string) error {
 		return fault.New(fault.TokenInvalid)
 	}
 	edge.From(c.r.Context()).Action = "ecr:GetDownloadUrlForLayer"
-	c.key = registry.RepositoryKey{Registry: grant.Registry, Space: registry.ECR, Name: grant.Repository}
+	c.key = registry.RepositoryKey{Registry: grant.Registry, Space: grant.Space, Name: grant.Repository}
 	return f.getBlob(c)
 }
 

@@ -33,7 +33,7 @@ type Authenticator interface {
 	// CredentialMissing, TokenInvalid and TokenExpired.
 	VerifyBasic(ctx context.Context, header string) (identity.Caller, error)
 	// VerifyDownload takes the token of a download URL apart.
-	VerifyDownload(ctx context.Context, token string) (identity.Download, error)
+	VerifyDownload(token string) (identity.Download, error)
 }
 
 // Authorizer decides; *access.Decider is one.
@@ -65,7 +65,6 @@ type call struct {
 	r      *http.Request
 	caller identity.Caller
 	key    registry.RepositoryKey
-	ref    string // last part of the path: reference, digest or upload id
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +151,7 @@ func (f *front) authorize(c *call, route *route) error {
 func (f *front) denied(c *call, action string) error {
 	return &fault.Error{
 		Reason: fault.AccessDenied, Principal: c.caller.ARN, Action: action, Resource: name.RepositoryARN(c.key.Registry, c.key.Name),
-		Detail: "because a Lightsail registry login can only push to the repository " + registry.LightsailRepository,
+		Detail: "because a Lightsail registry login can only push to the repository " + string(registry.LightsailRepository),
 	}
 }
 
@@ -167,9 +166,6 @@ func (c *call) locate(parts ...string) string {
 	e := edge.From(c.r.Context())
 	return e.Scheme + "://" + e.Host + "/v2/" + string(c.key.Name) + "/" + strings.Join(parts, "/")
 }
-
-// parseDigest reads a digest of the request.
-func parseDigest(s string) (digest.Digest, error) { return digest.Parse(s) }
 
 // reference reads a manifest reference: a digest if it has a colon, else a tag.
 func reference(s string) (registry.Reference, error) {
