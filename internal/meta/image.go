@@ -73,8 +73,9 @@ type ImageTx interface {
 	InsertImage(i Image, manifest []byte, layers []LayerID, children []ImageID) (ImageID, error)
 	// DeleteImage removes the image with its tags (recorded in the tag history
 	// as removed by the given principal), and enqueues a review of each of its
-	// layers, due at the given time. ErrReferenced when an index or a
-	// registered image keeps it.
+	// layers, and in the Lightsail space of each of its children, due at the
+	// given time. ErrReferenced when an index or a registered image keeps it,
+	// ErrNotFound.
 	DeleteImage(id ImageID, by string, due time.Time) error
 
 	// Children lists the images an index keeps.

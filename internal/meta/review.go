@@ -24,6 +24,9 @@ type Review struct {
 // ReviewTx is the garbage collector's queue.
 type ReviewTx interface {
 	EnqueueReview(s Subject, of int64, due time.Time) error
+	// LastReview is when the latest of the reviews of a row is due, which may
+	// be past. ErrNotFound when it has none.
+	LastReview(s Subject, of int64) (time.Time, error)
 	// DueReviews lists at most limit reviews whose time has come, oldest
 	// first; on a store with several writers it locks them and skips what
 	// another holds.
