@@ -49,6 +49,7 @@ type Catalogue struct {
 	uploads   *sessions
 	manifests *cache
 	bodies    *cache
+	pulls     pulls
 }
 
 // The memory given to content-addressed bytes, in bytes.
@@ -64,12 +65,15 @@ func New(c Config) *Catalogue {
 		uploads:   newSessions(),
 		manifests: newCache(manifestCacheSize),
 		bodies:    newCache(bodyCacheSize),
+		pulls:     pulls{at: map[ImageID]time.Time{}},
 	}
 }
 
 // Close writes down the uploads that are only in memory, so that they continue
-// after a restart.
-func (c *Catalogue) Close(ctx context.Context) error { return c.parkUploads(ctx, 0) }
+// after a restart, and the pull times.
+func (c *Catalogue) Close(ctx context.Context) error {
+	return errors.Join(c.parkUploads(ctx, 0), c.FlushPulls(ctx))
+}
 
 // The row types of the catalogue, for the fronts.
 type (
@@ -81,6 +85,7 @@ type (
 	Layer              = meta.Layer
 	ResourceTag        = meta.ResourceTag
 	TagStatus          = meta.TagStatus
+	Space              = meta.Space
 	ImageID            = meta.ImageID
 )
 

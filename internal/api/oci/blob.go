@@ -75,7 +75,7 @@ func (f *front) download(c *call, repository, token string) error {
 		return fault.New(fault.TokenInvalid)
 	}
 	edge.From(c.r.Context()).Action = "ecr:GetDownloadUrlForLayer"
-	c.key = registry.RepositoryKey{Registry: grant.Registry, Space: grant.Space, Name: grant.Repository}
+	c.key = registry.RepositoryKey{Registry: grant.Registry, Space: registry.Space(grant.Space), Name: grant.Repository}
 	return f.getBlob(c)
 }
 

@@ -59,6 +59,7 @@ func (f *front) getManifest(c *call) error {
 	if err != nil {
 		return err
 	}
+	f.Catalogue.RecordPull(image.ID)
 	c.w.WriteHeader(http.StatusOK)
 	c.w.Write(body)
 	return nil
