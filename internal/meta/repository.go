@@ -56,9 +56,9 @@ type RepositoryTx interface {
 	InsertRepository(r Repository) (RepositoryID, error)
 	// SetRepository stores the settings of r.ID. ErrNotFound.
 	SetRepository(id RepositoryID, settings RepositorySettings) error
-	// LockRepository holds a repository exclusively until the transaction
-	// ends, unlinked or not. ErrNotFound.
-	LockRepository(id RepositoryID) error
+	// RepositoryOf returns the repository with the id, unlinked or not.
+	// ErrNotFound.
+	RepositoryOf(id RepositoryID, lock Lock) (Repository, error)
 	// UnlinkRepository frees the repository's name and hides it; its content
 	// stays until PurgeRepository. ErrNotFound.
 	UnlinkRepository(id RepositoryID) error
