@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/meta"
@@ -132,20 +133,16 @@ func storedSecret(ctx context.Context, store meta.Store, log *slog.Logger) ([]by
 	}
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh) // never fails: it ends the process instead
-	made := false
-	err = store.Update(ctx, func(tx meta.Tx) error {
-		made = false
-		err := read(tx)
-		if !errors.Is(err, meta.ErrNotFound) {
-			return err
-		}
-		made, secret = true, fresh
-		return tx.PutSecret(signingSecret, fresh)
-	})
-	if err == nil && made {
-		log.InfoContext(ctx, "made the signing secret of registry tokens")
+	err = store.Update(ctx, func(tx meta.Tx) error { return tx.PutSecret(signingSecret, fresh) })
+	if errors.Is(err, meta.ErrExists) { // another replica was quicker
+		err = store.View(ctx, read)
+		return secret, err
 	}
-	return secret, err
+	if err != nil {
+		return nil, err
+	}
+	log.InfoContext(ctx, "made the signing secret of registry tokens")
+	return fresh, nil
 }
 
 func derive(secret []byte) (signing, error) {
@@ -172,7 +169,16 @@ func derive(secret []byte) (signing, error) {
 	return s, nil
 }
 
-// encode is the spelling of bytes in tokens: URL-safe, and strict when read.
+// encode is the spelling of bytes in tokens: URL-safe.
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-func decode(s string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(s) }
+// newLines are what encoding/base64 reads over, even when it is strict.
+const newLines = "\r\n"
+
+// decode takes what encode wrote, and no other spelling of it.
+func decode(s string) ([]byte, error) {
+	if strings.ContainsAny(s, newLines) {
+		return nil, errors.New("a line break in base64")
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
+}

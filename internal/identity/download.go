@@ -9,14 +9,13 @@ import (
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
-	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 )
 
 // Download is the one layer that a download link gives to whoever holds it.
 type Download struct {
 	Registry   name.RegistryID
-	Space      meta.Space
+	Space      byte // the store's number of the repository's space; nothing is read into it here
 	Repository name.RepositoryName
 	Digest     digest.Digest
 }
@@ -64,7 +63,7 @@ func (a *Authority) VerifyDownload(token string) (Download, error) {
 	}
 	return Download{
 		Registry:   name.RegistryID{Account: name.AccountID(fields[1]), Region: name.Region(fields[2])},
-		Space:      meta.Space(space),
+		Space:      byte(space),
 		Repository: name.RepositoryName(fields[4]),
 		Digest:     digest.Digest(fields[5]),
 	}, nil

@@ -147,6 +147,9 @@ func parseBasic(header string) (string, error) {
 
 // parseToken checks all of a token but the time.
 func (a *Authority) parseToken(password string) (grant, error) {
+	if strings.ContainsAny(password, newLines) {
+		return grant{}, fault.New(fault.TokenInvalid)
+	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), // never what the token asks for
 		jwt.WithStrictDecoding(),

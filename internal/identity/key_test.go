@@ -1,0 +1,76 @@
+package identity_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/lighterage/lighterage/internal/identity"
+)
+
+func TestASecretNeverFormats(t *testing.T) {
+	const canary = "canary-secret"
+	secret := identity.NewSecret(canary)
+	type open struct{ Secret identity.Secret }
+	type closed struct{ secret identity.Secret }
+	values := map[string]any{
+		"the secret":               secret,
+		"a pointer to it":          &secret,
+		"a key":                    rootKey(canary),
+		"a pointer to a key":       new(rootKey(canary)),
+		"a slice of keys":          []identity.AccessKey{rootKey(canary)},
+		"a struct with a field":    open{secret},
+		"a struct with hidden one": closed{secret},
+		"a map":                    map[string]identity.Secret{"k": secret},
+	}
+	verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%w", "%10s", "%T"}
+	for what, v := range values {
+		t.Run(what, func(t *testing.T) {
+			var out bytes.Buffer
+			for _, verb := range verbs {
+				fmt.Fprintf(&out, verb+"\n", v)
+			}
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+			text, err := json.Marshal(v)
+			out.Write(text)
+			fmt.Fprint(&out, err, errors.Join(fmt.Errorf("%v", v)))
+			hexed := fmt.Sprintf("%x", canary)
+			if s := out.String(); strings.Contains(s, canary) || strings.Contains(strings.ToLower(s), hexed) {
+				t.Errorf("the secret shows:\n%s", s)
+			}
+		})
+	}
+	if secret.Reveal() != canary {
+		t.Errorf("Reveal returned %q", secret.Reveal())
+	}
+	if got := fmt.Sprint(secret); got != "[redacted]" {
+		t.Errorf("formats as %q", got)
+	}
+	if (identity.Secret{}).Reveal() != "" {
+		t.Error("the zero secret is not empty")
+	}
+}
+
+func TestGeneratedKeysHaveAWSsForm(t *testing.T) {
+	id, secret := regexp.MustCompile(`^AKIA[A-Z2-7]{16}$`), regexp.MustCompile(`^[A-Za-z0-9+/]{40}$`)
+	seen := map[string]bool{}
+	for range 100 {
+		k := identity.GenerateKey(account)
+		if !id.MatchString(k.ID) || !secret.MatchString(k.Secret.Reveal()) {
+			t.Errorf("id %q, secret of %d characters", k.ID, len(k.Secret.Reveal()))
+		}
+		if k.ARN != "arn:aws:iam::123456789012:root" || k.UserID != "123456789012" || k.Account != account {
+			t.Errorf("speaks for %s, %s, %s", k.Account, k.ARN, k.UserID)
+		}
+		seen[k.ID], seen[k.Secret.Reveal()] = true, true
+	}
+	if len(seen) != 200 {
+		t.Errorf("%d different strings, want 200", len(seen))
+	}
+}
