@@ -97,7 +97,6 @@ CREATE TABLE tag (
 	FOREIGN KEY (repository_id, image_id) REFERENCES image (repository_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX tag_image ON tag (image_id, name);
-CREATE INDEX tag_repository_image ON tag (repository_id, image_id);
 
 CREATE TABLE tag_history (
 	id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -179,6 +178,7 @@ CREATE TABLE review (
 	due     INTEGER NOT NULL
 );
 CREATE INDEX review_due ON review (due, id);
+CREATE INDEX review_of ON review (of_id, subject, due);
 
 CREATE TABLE usage_delta (
 	id            INTEGER PRIMARY KEY AUTOINCREMENT,

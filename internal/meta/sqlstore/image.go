@@ -1,0 +1,351 @@
+package sqlstore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/meta"
+)
+
+const (
+	imageColumns = `i.id, i.repository_id, i.digest, i.media_type, i.artifact_type, i.config_media_type, i.subject,
+	i.manifest_size, i.image_size, i.annotations, i.pushed_at, p.pulled_at`
+	imageSelect = `SELECT ` + imageColumns + ` FROM image i LEFT JOIN image_pull p ON p.image_id = i.id `
+
+	// The outer joins give a row whenever the repository is there.
+	findImageByTag = `SELECT ` + imageColumns + ` FROM repository_name n
+	LEFT JOIN tag t ON t.repository_id = n.repository_id AND t.name = ?3
+	LEFT JOIN image i ON i.id = t.image_id
+	LEFT JOIN image_pull p ON p.image_id = i.id
+	WHERE n.registry_id = ?1 AND n.name = ?2`
+	findImageByDigest = `SELECT ` + imageColumns + ` FROM repository_name n
+	LEFT JOIN image i ON i.repository_id = n.repository_id AND i.digest = ?3
+	LEFT JOIN image_pull p ON p.image_id = i.id
+	WHERE n.registry_id = ?1 AND n.name = ?2`
+)
+
+func readImage(r *row) meta.Image {
+	return meta.Image{
+		ID:              meta.ImageID(r.int(0)),
+		Repository:      meta.RepositoryID(r.int(1)),
+		Digest:          r.digest(2),
+		MediaType:       r.text(3),
+		ArtifactType:    r.text(4),
+		ConfigMediaType: r.text(5),
+		Subject:         r.digest(6),
+		ManifestSize:    r.int(7),
+		ImageSize:       r.int(8),
+		Annotations:     r.text(9),
+		PushedAt:        r.time(10),
+		PulledAt:        r.time(11),
+	}
+}
+
+func (t *tx) image(sql string, args ...any) (meta.Image, error) {
+	var found meta.Image
+	err := t.row(func(r *row) { found = readImage(r) }, sql, args...)
+	return found, err
+}
+
+func (t *tx) images(sql string, args ...any) ([]meta.Image, error) {
+	var found []meta.Image
+	err := t.rows(func(r *row) { found = append(found, readImage(r)) }, sql, args...)
+	return found, err
+}
+
+// FindImage looks up by name in one statement.
+func (t *tx) FindImage(key meta.RepositoryKey, ref meta.Reference) (meta.Image, error) {
+	registry, err := t.registry(key.Registry, key.Space)
+	if err != nil {
+		return meta.Image{}, noRepository(err)
+	}
+	var found meta.Image
+	if ref.Tag != "" {
+		found, err = t.image(findImageByTag, registry, key.Name, ref.Tag)
+	} else {
+		found, err = t.image(findImageByDigest, registry, key.Name, ref.Digest)
+	}
+	if err != nil {
+		return meta.Image{}, noRepository(err)
+	}
+	if found.ID == 0 {
+		return meta.Image{}, meta.ErrNotFound
+	}
+	return found, nil
+}
+
+// noRepository is for a look-up whose only missing row can be the repository.
+func noRepository(err error) error {
+	if err == meta.ErrNotFound {
+		return meta.ErrNoRepository
+	}
+	return err
+}
+
+// Image looks up in a repository.
+func (t *tx) Image(repository meta.RepositoryID, ref meta.Reference) (meta.Image, error) {
+	if ref.Tag != "" {
+		return t.image(`SELECT `+imageColumns+` FROM tag t JOIN image i ON i.id = t.image_id LEFT JOIN image_pull p ON p.image_id = i.id
+			WHERE t.repository_id = ?1 AND t.name = ?2`, repository, ref.Tag)
+	}
+	return t.image(imageSelect+`WHERE i.repository_id = ?1 AND i.digest = ?2`, repository, ref.Digest)
+}
+
+// ImageOf looks up by id.
+func (t *tx) ImageOf(id meta.ImageID) (meta.Image, error) {
+	return t.image(imageSelect+`WHERE i.id = ?1`, id)
+}
+
+// Images lists by id. The filters are spelled as the partial indexes are.
+func (t *tx) Images(repository meta.RepositoryID, status meta.TagStatus, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
+	filter := ""
+	switch status {
+	case meta.Tagged:
+		filter = `AND i.tagged = 1 `
+	case meta.Untagged:
+		filter = `AND i.tagged = 0 `
+	}
+	return t.images(imageSelect+`WHERE i.repository_id = ?1 AND i.id > ?2 `+filter+`ORDER BY i.id LIMIT ?3`, repository, page.After, page.Limit)
+}
+
+// HasImages looks for one.
+func (t *tx) HasImages(repository meta.RepositoryID) (bool, error) {
+	return t.has(`SELECT 1 FROM image WHERE repository_id = ?1 LIMIT 1`, repository)
+}
+
+// Manifest reads the bytes.
+func (t *tx) Manifest(id meta.ImageID) ([]byte, error) {
+	var manifest []byte
+	err := t.row(func(r *row) { manifest = r.bytes(0) }, `SELECT bytes FROM manifest WHERE image_id = ?1`, id)
+	return manifest, err
+}
+
+// InsertImage adds an image. Its usage counts an index without its children's
+// bytes, which they count themselves.
+func (t *tx) InsertImage(i meta.Image, manifest []byte, layers []meta.LayerID, children []meta.ImageID) (meta.ImageID, error) {
+	usage := i.ManifestSize
+	if len(children) == 0 {
+		usage += i.ImageSize
+	}
+	n, err := t.number(`INSERT INTO image (repository_id, digest, media_type, artifact_type, config_media_type, subject,
+			manifest_size, image_size, usage_bytes, annotations, pushed_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING id`,
+		i.Repository, i.Digest, i.MediaType, i.ArtifactType, i.ConfigMediaType, i.Subject,
+		i.ManifestSize, i.ImageSize, usage, i.Annotations, i.PushedAt)
+	if err == meta.ErrNotFound {
+		return 0, meta.ErrExists
+	}
+	if err != nil {
+		return 0, err
+	}
+	id := meta.ImageID(n)
+	if _, err := t.exec(`INSERT INTO manifest (image_id, bytes) VALUES (?1, ?2)`, id, manifest); err != nil {
+		return 0, err
+	}
+	if err := t.keep(id, i.Repository, layers, children); err != nil {
+		return 0, err
+	}
+	if !i.PulledAt.IsZero() {
+		if _, err := t.exec(`INSERT INTO image_pull (image_id, pulled_at) VALUES (?1, ?2)`, id, i.PulledAt); err != nil {
+			return 0, err
+		}
+	}
+	return id, t.changeUsage(i.Repository, 1, usage)
+}
+
+// keep records what an image keeps; a row of another repository, or none, is
+// ErrNotFound and fails the transaction.
+func (t *tx) keep(id meta.ImageID, repository meta.RepositoryID, layers []meta.LayerID, children []meta.ImageID) error {
+	for _, layer := range layers {
+		n, err := t.exec(`INSERT INTO image_layer (image_id, layer_id)
+			SELECT CAST(?1 AS BIGINT), l.id FROM layer l WHERE l.id = ?2 AND l.repository_id = ?3 ON CONFLICT DO NOTHING`, id, layer, repository)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := t.keeps(`SELECT 1 FROM image_layer WHERE image_id = ?1 AND layer_id = ?2`, id, int64(layer)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, child := range children {
+		n, err := t.exec(`INSERT INTO image_child (parent_id, child_id)
+			SELECT CAST(?1 AS BIGINT), i.id FROM image i WHERE i.id = ?2 AND i.repository_id = ?3 ON CONFLICT DO NOTHING`, id, child, repository)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := t.keeps(`SELECT 1 FROM image_child WHERE parent_id = ?1 AND child_id = ?2`, id, int64(child)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keeps tells what was named twice from what is not there.
+func (t *tx) keeps(sql string, id meta.ImageID, kept int64) error {
+	twice, err := t.has(sql, id, kept)
+	if err != nil || twice {
+		return err
+	}
+	t.failed = fmt.Errorf("%w: what image %d is to keep, %d", meta.ErrNotFound, id, kept)
+	return t.failed
+}
+
+// DeleteImage removes an image that nothing keeps.
+func (t *tx) DeleteImage(id meta.ImageID, by string, due time.Time) error {
+	tags, image, err := t.lockImage(id)
+	if err != nil {
+		return err
+	}
+	kept, err := t.has(`SELECT 1 FROM image_child WHERE child_id = ?1 UNION ALL SELECT 1 FROM registered_image WHERE image_id = ?1 LIMIT 1`, id)
+	if err != nil {
+		return err
+	}
+	if kept {
+		return meta.ErrReferenced
+	}
+	for _, tag := range tags {
+		if err := t.addTagChange(image.Repository, tag, image.Digest, "", by); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`INSERT INTO review (subject, of_id, due)
+		SELECT CAST(?2 AS BIGINT), layer_id, CAST(?3 AS BIGINT) FROM image_layer WHERE image_id = ?1`, id, meta.LayerSubject, due); err != nil {
+		return err
+	}
+	// A child of an index that was pushed to Lightsail is kept by nothing else.
+	if _, err := t.exec(`INSERT INTO review (subject, of_id, due)
+		SELECT CAST(?2 AS BIGINT), c.child_id, CAST(?3 AS BIGINT) FROM image_child c
+		JOIN image i ON i.id = c.parent_id JOIN repository r ON r.id = i.repository_id JOIN registry g ON g.id = r.registry_id
+		WHERE c.parent_id = ?1 AND g.space = ?4`, id, meta.ImageSubject, due, meta.Lightsail); err != nil {
+		return err
+	}
+	usage, err := t.number(`SELECT usage_bytes FROM image WHERE id = ?1`, id)
+	if err != nil {
+		return err
+	}
+	if err := t.removeImage(id); err != nil {
+		return err
+	}
+	return t.changeUsage(image.Repository, -1, -usage)
+}
+
+// lockImage locks an image and its tags, tags first as PutTag does, and
+// returns them. Under the lock of the image no tag can come.
+func (t *tx) lockImage(id meta.ImageID) ([]string, meta.Image, error) {
+	if t.session.locks() {
+		if _, err := t.has(`SELECT 1 FROM tag t WHERE t.image_id = ?1 ORDER BY t.name FOR UPDATE`, id); err != nil {
+			return nil, meta.Image{}, err
+		}
+		if _, err := t.has(`SELECT 1 FROM image i WHERE i.id = ?1 FOR UPDATE`, id); err != nil {
+			return nil, meta.Image{}, err
+		}
+	}
+	image, err := t.ImageOf(id)
+	if err != nil {
+		return nil, meta.Image{}, err
+	}
+	var tags []string
+	err = t.rows(func(r *row) { tags = append(tags, r.text(0)) }, `SELECT name FROM tag WHERE image_id = ?1 ORDER BY name`, id)
+	return tags, image, err
+}
+
+// removeImage removes an image's rows. What still keeps the image makes it
+// ErrReferenced, and fails the transaction.
+func (t *tx) removeImage(id meta.ImageID) error {
+	for _, sql := range []string{
+		`DELETE FROM tag WHERE image_id = ?1`,
+		`DELETE FROM image_layer WHERE image_id = ?1`,
+		`DELETE FROM image_child WHERE parent_id = ?1`,
+		`DELETE FROM image_pull WHERE image_id = ?1`,
+		`DELETE FROM manifest WHERE image_id = ?1`,
+	} {
+		if _, err := t.exec(sql, id); err != nil {
+			return err
+		}
+	}
+	return t.change(`DELETE FROM image WHERE id = ?1`, id)
+}
+
+// Children lists by id.
+func (t *tx) Children(id meta.ImageID) ([]meta.Image, error) {
+	return t.images(imageSelect+`JOIN image_child c ON c.child_id = i.id WHERE c.parent_id = ?1 ORDER BY i.id`, id)
+}
+
+// Parents lists by id.
+func (t *tx) Parents(id meta.ImageID, limit int) ([]meta.Image, error) {
+	return t.images(imageSelect+`JOIN image_child c ON c.parent_id = i.id WHERE c.child_id = ?1 ORDER BY i.id LIMIT ?2`, id, limit)
+}
+
+// Referrers lists by id.
+func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, artifactTypes []string, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
+	args := []any{repository, subject, page.After, page.Limit}
+	filter := ""
+	if len(artifactTypes) > 0 {
+		filter, args = list(args, artifactTypes)
+		filter = `AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) IN ` + filter
+	}
+	return t.images(imageSelect+`WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+filter+` ORDER BY i.id LIMIT ?4`, args...)
+}
+
+// RecordPulls sets pull times in the order of ids, so that two recorders
+// cannot wait for each other.
+func (t *tx) RecordPulls(at map[meta.ImageID]time.Time) error {
+	for _, id := range slices.Sorted(maps.Keys(at)) {
+		_, err := t.exec(`INSERT INTO image_pull (image_id, pulled_at) SELECT i.id, CAST(?2 AS BIGINT) FROM image i WHERE i.id = ?1
+			ON CONFLICT (image_id) DO UPDATE SET pulled_at = excluded.pulled_at WHERE image_pull.pulled_at < excluded.pulled_at`, id, at[id])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeUsage records a change of a repository's usage beside the totals, so
+// that pushes do not queue for one row.
+func (t *tx) changeUsage(repository meta.RepositoryID, images, bytes int64) error {
+	_, err := t.exec(`INSERT INTO usage_delta (repository_id, images, bytes) VALUES (?1, ?2, ?3)`, repository, images, bytes)
+	return err
+}
+
+// ImageUsage adds the totals and what is not folded yet, in one statement.
+func (t *tx) ImageUsage(repository meta.RepositoryID) (images, bytes int64, err error) {
+	err = t.row(func(r *row) { images, bytes = r.int(0), r.int(1) },
+		`SELECT CAST(COALESCE(SUM(u.images), 0) AS BIGINT), CAST(COALESCE(SUM(u.bytes), 0) AS BIGINT) FROM (
+			SELECT images, bytes FROM repository_usage WHERE repository_id = ?1
+			UNION ALL SELECT images, bytes FROM usage_delta WHERE repository_id = ?1) u`, repository)
+	return images, bytes, err
+}
+
+// FoldUsage moves the oldest changes into the totals.
+func (t *tx) FoldUsage(limit int) (int, error) {
+	type sum struct{ images, bytes int64 }
+	sums, n := map[int64]sum{}, 0
+	sql := `SELECT id FROM usage_delta ORDER BY id LIMIT ?1`
+	if t.session.locks() {
+		sql += ` FOR UPDATE SKIP LOCKED`
+	}
+	err := t.rows(func(r *row) {
+		s := sums[r.int(0)]
+		sums[r.int(0)] = sum{s.images + r.int(1), s.bytes + r.int(2)}
+		n++
+	}, `DELETE FROM usage_delta WHERE id IN (`+sql+`) RETURNING repository_id, images, bytes`, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, repository := range slices.Sorted(maps.Keys(sums)) {
+		s := sums[repository]
+		_, err := t.exec(`INSERT INTO repository_usage (repository_id, images, bytes) VALUES (?1, ?2, ?3)
+			ON CONFLICT (repository_id) DO UPDATE SET images = repository_usage.images + excluded.images, bytes = repository_usage.bytes + excluded.bytes`,
+			repository, s.images, s.bytes)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}

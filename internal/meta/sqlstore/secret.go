@@ -1,0 +1,27 @@
+package sqlstore
+
+import "github.com/lighterage/lighterage/internal/meta"
+
+// Secret reads one.
+func (t *tx) Secret(purpose string) ([]byte, error) {
+	var secret []byte
+	err := t.row(func(r *row) { secret = r.bytes(0) }, `SELECT value FROM secret WHERE purpose = ?1`, purpose)
+	return secret, err
+}
+
+// PutSecret adds one.
+func (t *tx) PutSecret(purpose string, secret []byte) error {
+	n, err := t.exec(`INSERT INTO secret (purpose, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING`, purpose, secret)
+	if err == nil && n == 0 {
+		return meta.ErrExists
+	}
+	return err
+}
+
+// Identity reads what the store was made with.
+func (t *tx) Identity() (string, int64, error) {
+	var id string
+	var generation int64
+	err := t.row(func(r *row) { id, generation = r.text(0), r.int(1) }, `SELECT id, generation FROM store`)
+	return id, generation, err
+}

@@ -1,0 +1,333 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/lighterage/lighterage/internal/meta"
+)
+
+const (
+	readers = 8
+	// pageSize favours the bytes of small blobs, which lie in a row each.
+	pageSize = 8192
+	// busyTimeout is for locks of other processes: a backup, a shell.
+	busyTimeout = 10 * time.Second
+)
+
+// sqliteEngine has one writer, a pool of readers and a checkpointer, each with
+// a connection of its own.
+type sqliteEngine struct {
+	db         *sql.DB
+	writer     *writer
+	readers    chan *reader
+	checkpoint *checkpointer
+	conns      []*sql.Conn
+}
+
+// OpenSQLite opens the database file, makes it if it is not there, and brings
+// its schema up to date.
+func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=foreign_keys(1)&_pragma=synchronous(2)&_pragma=wal_autocheckpoint(0)", busyTimeout.Milliseconds())
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	e := &sqliteEngine{db: db, readers: make(chan *reader, readers)}
+	if err := e.open(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
+	}
+	return newStore(e), nil
+}
+
+func (e *sqliteEngine) open(ctx context.Context, o Options) error {
+	// The size of pages is chosen before the file has its first.
+	first, err := e.conn(ctx, o, "PRAGMA page_size = "+fmt.Sprint(pageSize), "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384")
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, e.db, goose.DialectSQLite3, "sqlite"); err != nil {
+		return err
+	}
+	for range readers {
+		c, err := e.conn(ctx, o, "PRAGMA query_only = 1", "PRAGMA cache_size = -4096")
+		if err != nil {
+			return err
+		}
+		e.readers <- &reader{c}
+	}
+	last, err := e.conn(ctx, o)
+	if err != nil {
+		return err
+	}
+	e.checkpoint = startCheckpointer(last, o)
+	e.writer = startWriter(first, e.checkpoint, o)
+	return nil
+}
+
+// sqliteConn is a connection with its prepared statements.
+type sqliteConn struct {
+	conn    *sql.Conn
+	session *sqliteSession
+}
+
+func (e *sqliteEngine) conn(ctx context.Context, o Options, pragmas ...string) (*sqliteConn, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.conns = append(e.conns, conn)
+	for _, pragma := range pragmas {
+		if _, err := conn.ExecContext(ctx, pragma); err != nil {
+			return nil, fmt.Errorf("%s: %w", pragma, err)
+		}
+	}
+	return &sqliteConn{conn, &sqliteSession{clock: o.Clock, statements: map[string]driver.Stmt{}}}, nil
+}
+
+// use runs fn while the session may run statements. The statements live in the
+// driver and skip the conversions of database/sql, which cost as much as the
+// statement itself.
+func (c *sqliteConn) use(fn func(*sqliteSession) error) error {
+	return c.conn.Raw(func(raw any) error {
+		c.session.conn = raw.(driver.ConnPrepareContext)
+		return fn(c.session)
+	})
+}
+
+func (e *sqliteEngine) update(ctx context.Context, fn func(*tx) error) error {
+	return e.writer.update(ctx, fn)
+}
+
+func (e *sqliteEngine) view(ctx context.Context, fn func(*tx) error) error {
+	var r *reader
+	select {
+	case r = <-e.readers:
+	default:
+		select {
+		case r = <-e.readers:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer func() { e.readers <- r }()
+	return r.view(fn)
+}
+
+func (e *sqliteEngine) close() error {
+	if e.writer != nil {
+		e.writer.close()
+	}
+	if e.checkpoint != nil {
+		e.checkpoint.close()
+	}
+	var errs []error
+	for _, c := range e.conns {
+		errs = append(errs, c.Close())
+	}
+	// The last connection that closes writes the log back into the database.
+	return errors.Join(append(errs, e.db.Close())...)
+}
+
+// reader is a connection that only reads.
+type reader struct{ *sqliteConn }
+
+// view runs fn in a transaction. A panic of fn reaches the caller after the
+// transaction has ended.
+func (r *reader) view(fn func(*tx) error) error {
+	var panicked any
+	err := r.use(func(s *sqliteSession) (err error) {
+		if _, err := s.exec("BEGIN", nil); err != nil {
+			return s.translate("", err)
+		}
+		defer func() {
+			panicked = recover()
+			if _, e := s.exec("ROLLBACK", nil); e != nil && err == nil {
+				err = s.translate("", e)
+			}
+		}()
+		return fn(&tx{session: s})
+	})
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
+}
+
+// sqliteSession runs statements on one connection. Each text is prepared once.
+type sqliteSession struct {
+	conn       driver.ConnPrepareContext
+	statements map[string]driver.Stmt
+	args       []driver.NamedValue
+	clock      func() time.Time
+}
+
+func (s *sqliteSession) statement(sql string) (driver.Stmt, error) {
+	if statement, ok := s.statements[sql]; ok {
+		return statement, nil
+	}
+	statement, err := s.conn.PrepareContext(context.Background(), sql)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", sql, err)
+	}
+	s.statements[sql] = statement
+	return statement, nil
+}
+
+// named fills the session's own list, because a statement is done with it
+// before the next one.
+func (s *sqliteSession) named(args []any) []driver.NamedValue {
+	s.args = s.args[:0]
+	for i, a := range args {
+		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: value(a)})
+	}
+	return s.args
+}
+
+// query and exec use the background context: a statement under a context that
+// can end costs a goroutine, and one that is interrupted rolls back the whole
+// transaction.
+
+func (s *sqliteSession) query(sql string, args []any, fn func(*row)) error {
+	statement, err := s.statement(sql)
+	if err != nil {
+		return err
+	}
+	rows, err := statement.(driver.StmtQueryContext).QueryContext(context.Background(), s.named(args))
+	if err != nil {
+		return err
+	}
+	return each(rows, fn)
+}
+
+func (s *sqliteSession) exec(sql string, args []any) (int64, error) {
+	statement, err := s.statement(sql)
+	if err != nil {
+		return 0, err
+	}
+	result, err := statement.(driver.StmtExecContext).ExecContext(context.Background(), s.named(args))
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (s *sqliteSession) now() (time.Time, error) { return s.clock(), nil }
+
+func (s *sqliteSession) locks() bool { return false }
+
+func (s *sqliteSession) translate(sql string, err error) error {
+	sentinel := error(nil)
+	code, _ := sqliteCode(err)
+	switch code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		sentinel = meta.ErrExists
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		sentinel = foreignKey(sql)
+	case sqlite3.SQLITE_IOERR_SHMSIZE:
+		sentinel = meta.ErrFull // no room for the index of the log
+	default:
+		switch code & 0xff {
+		case sqlite3.SQLITE_FULL:
+			sentinel = meta.ErrFull
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM:
+			sentinel = meta.ErrUnavailable
+		}
+	}
+	if sentinel == nil {
+		return fmt.Errorf("%s: %w", head(sql), err)
+	}
+	return fmt.Errorf("%w: %s: %w", sentinel, head(sql), err)
+}
+
+// sqliteCode returns the extended result code of a driver's error.
+func sqliteCode(err error) (int, bool) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return 0, false
+	}
+	return e.Code(), true
+}
+
+// foreignKey tells a delete of what is kept from an insert under what is gone.
+func foreignKey(sql string) error {
+	if strings.HasPrefix(sql, "DELETE") {
+		return meta.ErrReferenced
+	}
+	return meta.ErrNotFound
+}
+
+// head is the part of a statement that tells which it is.
+func head(sql string) string {
+	sql = strings.Join(strings.Fields(sql), " ")
+	if len(sql) > 60 {
+		return sql[:60] + "…"
+	}
+	return sql
+}
+
+// checkpointer copies the log back into the database beside the writer. While
+// the writer goes on it never gets to the end, so the writer, once the log is
+// long, does the small rest itself between two transactions; the next
+// transaction then starts the log anew.
+type checkpointer struct {
+	conn *sqliteConn
+	log  *slog.Logger
+	wake chan struct{}
+	done chan struct{}
+	fail func(error)
+}
+
+func startCheckpointer(conn *sqliteConn, o Options) *checkpointer {
+	c := &checkpointer{conn: conn, log: o.logger(), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go c.loop()
+	return c
+}
+
+func (c *checkpointer) loop() {
+	defer close(c.done)
+	for range c.wake {
+		err := c.conn.use(func(s *sqliteSession) error {
+			_, _, err := logPages(s, "PASSIVE")
+			return err
+		})
+		if err != nil {
+			c.log.Error("copy the log into the database", "err", err)
+		}
+	}
+}
+
+// start asks for a run; one that waits is enough.
+func (c *checkpointer) start() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *checkpointer) close() {
+	close(c.wake)
+	<-c.done
+}
+
+// logPages runs a checkpoint of a mode and returns the pages of the log and
+// how many of them are in the database.
+func logPages(s *sqliteSession, mode string) (pages, copied int64, err error) {
+	err = s.query("PRAGMA wal_checkpoint("+mode+")", nil, func(r *row) { pages, copied = r.int(1), r.int(2) })
+	return pages, copied, err
+}

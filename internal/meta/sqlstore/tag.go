@@ -1,0 +1,145 @@
+package sqlstore
+
+import (
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+const tagSelect = `SELECT t.name, t.image_id, i.digest, t.updated_at FROM tag t JOIN image i ON i.id = t.image_id `
+
+func readTag(r *row) meta.Tag {
+	return meta.Tag{Name: name.Tag(r.text(0)), Image: meta.ImageID(r.int(1)), Digest: r.digest(2), UpdatedAt: r.time(3)}
+}
+
+// Tag finds a tag.
+func (t *tx) Tag(repository meta.RepositoryID, tag name.Tag) (meta.Tag, error) {
+	var found meta.Tag
+	err := t.row(func(r *row) { found = readTag(r) }, tagSelect+`WHERE t.repository_id = ?1 AND t.name = ?2`, repository, tag)
+	return found, err
+}
+
+// Tags lists by name.
+func (t *tx) Tags(repository meta.RepositoryID, page meta.Page[name.Tag]) ([]meta.Tag, error) {
+	var found []meta.Tag
+	err := t.rows(func(r *row) { found = append(found, readTag(r)) },
+		tagSelect+`WHERE t.repository_id = ?1 AND t.name > ?2 ORDER BY t.name LIMIT ?3`, repository, page.After, page.Limit)
+	return found, err
+}
+
+// TagsOf lists by name.
+func (t *tx) TagsOf(image meta.ImageID, limit int) ([]name.Tag, error) {
+	var found []name.Tag
+	err := t.rows(func(r *row) { found = append(found, name.Tag(r.text(0))) },
+		`SELECT name FROM tag WHERE image_id = ?1 ORDER BY name LIMIT ?2`, image, limit)
+	return found, err
+}
+
+// PutTag points a tag to an image. The tag's row is locked, then the images'
+// rows in the order of their ids: whether an image is tagged is written under
+// the lock of its row, after a look at the tags that nobody can change
+// meanwhile.
+func (t *tx) PutTag(repository meta.RepositoryID, tag name.Tag, image meta.ImageID, by string) error {
+	now, err := t.Now()
+	if err != nil {
+		return err
+	}
+	for {
+		old, err := t.lockTag(repository, tag)
+		if err != nil && err != meta.ErrNotFound {
+			return err
+		}
+		fresh := err == meta.ErrNotFound
+		digests, err := t.lockTagged(repository, old, image)
+		if err != nil {
+			return err
+		}
+		if _, ok := digests[image]; !ok {
+			return meta.ErrNotFound
+		}
+		if fresh {
+			n, err := t.exec(`INSERT INTO tag (repository_id, name, image_id, updated_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING`, repository, tag, image, now)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue // another put the tag meanwhile
+			}
+		} else if err := t.change(`UPDATE tag SET image_id = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2`, repository, tag, image, now); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE image SET tagged = 1 WHERE id = ?1 AND tagged = 0`, image); err != nil {
+			return err
+		}
+		if old != 0 && old != image {
+			if err := t.untag(old); err != nil {
+				return err
+			}
+		}
+		return t.addTagChange(repository, string(tag), digests[old], digests[image], by)
+	}
+}
+
+// lockTag locks a tag's row and returns its image. ErrNotFound.
+func (t *tx) lockTag(repository meta.RepositoryID, tag name.Tag) (meta.ImageID, error) {
+	id, err := t.number(t.locked(`SELECT t.image_id FROM tag t WHERE t.repository_id = ?1 AND t.name = ?2`, meta.LockExclusive, "t"), repository, tag)
+	return meta.ImageID(id), err
+}
+
+// lockTagged locks images of a repository against changes of their tags, and
+// returns the digests of those that are there.
+func (t *tx) lockTagged(repository meta.RepositoryID, ids ...meta.ImageID) (map[meta.ImageID]digest.Digest, error) {
+	found := make(map[meta.ImageID]digest.Digest, len(ids))
+	in, args := list([]any{repository}, ids)
+	sql := `SELECT id, digest FROM image WHERE repository_id = ?1 AND id IN ` + in + ` ORDER BY id`
+	if t.session.locks() {
+		sql += ` FOR NO KEY UPDATE`
+	}
+	err := t.rows(func(r *row) { found[meta.ImageID(r.int(0))] = r.digest(1) }, sql, args...)
+	return found, err
+}
+
+// untag clears an image's mark if it has no tag left.
+func (t *tx) untag(image meta.ImageID) error {
+	_, err := t.exec(`UPDATE image SET tagged = 0 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM tag WHERE image_id = ?1)`, image)
+	return err
+}
+
+// DeleteTag removes a tag, under the locks that PutTag takes.
+func (t *tx) DeleteTag(repository meta.RepositoryID, tag name.Tag, by string) error {
+	old, err := t.lockTag(repository, tag)
+	if err != nil {
+		return err
+	}
+	digests, err := t.lockTagged(repository, old)
+	if err != nil {
+		return err
+	}
+	if err := t.change(`DELETE FROM tag WHERE repository_id = ?1 AND name = ?2`, repository, tag); err != nil {
+		return err
+	}
+	if err := t.untag(old); err != nil {
+		return err
+	}
+	return t.addTagChange(repository, string(tag), digests[old], "", by)
+}
+
+func (t *tx) addTagChange(repository meta.RepositoryID, tag string, from, to digest.Digest, by string) error {
+	now, err := t.Now()
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO tag_history (repository_id, name, old_digest, new_digest, changed_by, changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
+		repository, tag, from, to, by, now)
+	return err
+}
+
+// TagHistory lists newest first.
+func (t *tx) TagHistory(repository meta.RepositoryID, tag name.Tag, limit int) ([]meta.TagChange, error) {
+	var found []meta.TagChange
+	err := t.rows(func(r *row) {
+		found = append(found, meta.TagChange{Tag: tag, Old: r.digest(0), New: r.digest(1), By: r.text(2), When: r.time(3)})
+	}, `SELECT old_digest, new_digest, changed_by, changed_at FROM tag_history
+		WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT ?3`, repository, tag, limit)
+	return found, err
+}
