@@ -1,0 +1,80 @@
+package containers
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+)
+
+func resourceOf(s meta.Service) meta.Resource {
+	return meta.Resource{Kind: meta.ServiceResource, ID: int64(s.ID)}
+}
+
+// checkResourceTags checks tags that come to those that are there: keys of 1
+// to 128 characters not beginning with "aws:", values of at most 256 (a tag
+// may be a key alone), each key once, and no more than the limit altogether
+// (Lightsail user guide, tags).
+func (s *Services) checkResourceTags(have, add []ResourceTag) error {
+	keys := map[string]bool{}
+	for _, t := range add {
+		n := utf8.RuneCountInString(t.Key)
+		if n < 1 || n > 128 || utf8.RuneCountInString(t.Value) > 256 || strings.HasPrefix(t.Key, "aws:") || keys[t.Key] {
+			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tags", Value: t.Key}
+		}
+		keys[t.Key] = true
+	}
+	for _, t := range have {
+		keys[t.Key] = true
+	}
+	if limit := s.Limits.ResourceTags; limit > 0 && len(keys) > limit {
+		return &fault.Error{Reason: fault.TooManyTags, Limit: int64(limit)}
+	}
+	return nil
+}
+
+// PutResourceTags adds or overwrites a service's resource tags by key. An ARN,
+// if one is given, must be the service's. ServiceNotFound, ResourceTagInvalid,
+// TooManyTags.
+func (s *Services) PutResourceTags(ctx context.Context, key Key, arn string, tags []ResourceTag) error {
+	return storeFault(key, s.Meta.Update(ctx, func(tx meta.Tx) error {
+		row, err := named(tx, key, arn)
+		if err != nil {
+			return err
+		}
+		have, err := tx.ResourceTags(resourceOf(row))
+		if err != nil {
+			return err
+		}
+		if err := s.checkResourceTags(have, tags); err != nil {
+			return err
+		}
+		return tx.PutResourceTags(resourceOf(row), tags)
+	}))
+}
+
+// DeleteResourceTags removes keys; absent ones are no error. An ARN, if one is
+// given, must be the service's. ServiceNotFound.
+func (s *Services) DeleteResourceTags(ctx context.Context, key Key, arn string, keys []string) error {
+	return storeFault(key, s.Meta.Update(ctx, func(tx meta.Tx) error {
+		row, err := named(tx, key, arn)
+		if err != nil {
+			return err
+		}
+		return tx.DeleteResourceTags(resourceOf(row), keys)
+	}))
+}
+
+// named finds the service that a name and an ARN, which may be empty, both
+// mean: the ARN of one deleted before is nobody's.
+func named(tx meta.Tx, key Key, arn string) (meta.Service, error) {
+	row, err := live(tx, key, meta.LockExclusive)
+	if err == nil && arn != "" && arn != (Service{Service: row}).ARN() {
+		f := serviceFault(fault.ServiceNotFound, key)
+		f.Resource = arn
+		return row, f
+	}
+	return row, err
+}
