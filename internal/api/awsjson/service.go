@@ -1,0 +1,172 @@
+package awsjson
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/awsmodel"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Service is one AWS service: what its package gives to New.
+type Service struct {
+	Model *awsmodel.Model
+	// Operations are the offered ones, NotOffered the names of all others of
+	// the model.
+	Operations []Operation
+	NotOffered []string
+	// Style words violated constraints.
+	Style Style
+	// Errors words the domain's faults.
+	Errors ErrorMapper
+	// ErrorMembers returns further members of every error of the shape; those
+	// that the model does not know of it are left out. Nil: none.
+	ErrorMembers func(shape string) map[string]any
+}
+
+// ErrorMapper words a fault of the domain: the shape of its error, the message
+// and further members. If it has no line for the fault, ok is false. It is not
+// asked about the faults that this package words itself: credentials, bodies,
+// access, unknown operations, load.
+type ErrorMapper func(f *fault.Error) (shape, message string, extra map[string]any, ok bool)
+
+// Call is what a handler knows of a request besides its input.
+type Call struct {
+	Caller identity.Caller
+	// Registry is the one that is meant: of the account that the input names
+	// in registryId, else of the caller's, in the region of the signature.
+	Registry name.RegistryID
+	// Scheme and Host are how the client addressed this server.
+	Scheme, Host string
+	RequestID    string
+}
+
+// Operation is one row of a service's table. Op makes it.
+type Operation struct {
+	Name   string
+	Action string // IAM action, as "ecr:PutImage"
+
+	relaxed  []string
+	in, out  reflect.Type
+	resource func(*Call, any) (access.Resource, error)
+	handle   func(context.Context, *Call, any) (any, error)
+
+	// Filled by New.
+	service *Service
+	input   *plan
+	output  *plan
+	limit   int64 // of the body, in bytes
+}
+
+// Op returns the row of an operation. resource names what the action is done
+// to, from a validated input: Everything if the action knows no resources.
+// handle is called once access allowed it; it returns a fault for every
+// foreseen error, and must not keep a Blob of its input.
+func Op[In, Out any](
+	operation, action string,
+	resource func(*Call, *In) (access.Resource, error),
+	handle func(context.Context, *Call, *In) (*Out, error),
+) Operation {
+	return Operation{
+		Name:     operation,
+		Action:   action,
+		in:       reflect.TypeFor[In](),
+		out:      reflect.TypeFor[Out](),
+		resource: func(c *Call, in any) (access.Resource, error) { return resource(c, in.(*In)) },
+		handle:   func(ctx context.Context, c *Call, in any) (any, error) { return handle(ctx, c, in.(*In)) },
+	}
+}
+
+// Relax returns the row without the model's constraints on some values, of
+// which the handler reports each by itself. A path names members, and the
+// entries of lists and maps as member: "imageIds.member.imageTag". What the
+// values are made of, and whether they are required, is checked all the same.
+func (o Operation) Relax(paths ...string) Operation {
+	o.relaxed = append(o.relaxed[:len(o.relaxed):len(o.relaxed)], paths...)
+	return o
+}
+
+// Everything is the resource of actions that IAM knows no narrower one for.
+func Everything[In any](c *Call, _ *In) (access.Resource, error) {
+	return access.Resource{Account: c.Registry.Account, ARN: "*"}, nil
+}
+
+// rows checks the service's table against its model and returns it by name.
+// An operation that is not offered has a nil row.
+func (s *Service) rows() (map[string]*Operation, error) {
+	rows := make(map[string]*Operation, len(s.Model.Operations))
+	for _, o := range s.Operations {
+		row, err := s.row(o)
+		if err != nil {
+			return nil, fmt.Errorf("operation %s: %w", o.Name, err)
+		}
+		if _, twice := rows[o.Name]; twice {
+			return nil, fmt.Errorf("operation %s is in the table twice", o.Name)
+		}
+		rows[o.Name] = row
+	}
+	for _, o := range s.NotOffered {
+		if _, ok := s.Model.Operation(o); !ok {
+			return nil, fmt.Errorf("operation %s is not in the model", o)
+		}
+		if _, twice := rows[o]; twice {
+			return nil, fmt.Errorf("operation %s is offered or not offered twice", o)
+		}
+		rows[o] = nil
+	}
+	for _, o := range s.Model.Operations {
+		if _, ok := rows[o.Name]; !ok {
+			return nil, fmt.Errorf("operation %s is neither offered nor not offered", o.Name)
+		}
+	}
+	return rows, nil
+}
+
+func (s *Service) row(o Operation) (*Operation, error) {
+	m, ok := s.Model.Operation(o.Name)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("it is not in the model")
+	case o.in != m.In || o.out != m.Out:
+		return nil, fmt.Errorf("its handler is for %s and %s, not %s and %s", o.in, o.out, m.In, m.Out)
+	case o.Action == "":
+		return nil, fmt.Errorf("it names no action")
+	case holds(m.Output, awsmodel.Bytes):
+		return nil, fmt.Errorf("bytes in an output cannot be encoded")
+	}
+	var err error
+	if o.input, err = compile(m.Input, m.In, o.relaxed); err != nil {
+		return nil, err
+	}
+	if o.output, err = compile(m.Output, m.Out, nil); err != nil {
+		return nil, err
+	}
+	o.service, o.limit = s, bodyLimit(m.Input)
+	return &o, nil
+}
+
+// holds reports whether a value of the kind is somewhere in the shape.
+func holds(s *awsmodel.Shape, k awsmodel.Kind) bool {
+	if s == nil {
+		return false
+	}
+	for _, m := range s.Members {
+		if holds(m.Shape, k) {
+			return true
+		}
+	}
+	return s.Kind == k || holds(s.Elem, k)
+}
+
+// registryID returns the account that an input names, or "".
+func (o *Operation) registryID(in reflect.Value) name.AccountID {
+	i, ok := o.input.index["registryId"]
+	if !ok || in.Field(i).IsNil() {
+		return ""
+	}
+	return name.AccountID(in.Field(i).Elem().String())
+}
