@@ -1,0 +1,199 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/blob"
+	"github.com/lighterage/lighterage/internal/blob/disk"
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/registry"
+)
+
+// clock is a time that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is a catalogue over a SQLite file and a directory.
+type world struct {
+	*registry.Catalogue
+	t      *testing.T
+	ctx    context.Context
+	clock  *clock
+	dir    string
+	config registry.Config
+	meta   *sqlstore.Store
+	blobs  *disk.Store
+}
+
+type change func(*registry.Config)
+
+func open(t *testing.T, changes ...change) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	w.start(changes...)
+	t.Cleanup(func() { w.stop(false) })
+	return w
+}
+
+func (w *world) start(changes ...change) {
+	w.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	fatal := func(err error) { w.t.Errorf("store failed for good: %v", err) }
+	var err error
+	w.meta, err = sqlstore.OpenSQLite(context.Background(), filepath.Join(w.dir, "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.blobs, err = disk.Open(filepath.Join(w.dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.config = registry.Config{
+		Meta: w.meta, Blobs: w.blobs, Clock: w.clock.Now, Logger: log, BootID: "boot-1",
+		Limits:     registry.Limits{ResourceTags: 50, ManifestSize: 4 << 20, MinPartSize: 8, MaxPartSize: 20 << 20},
+		Keys:       registry.Keys{"arn:aws:kms:us-east-1:000000000000:key/off": registry.KeyDisabled, "arn:aws:kms:us-east-1:000000000000:key/on": registry.KeyEnabled},
+		LayerGrace: time.Hour, UploadTTL: 24 * time.Hour, PushTTL: 24 * time.Hour, URLTTL: time.Hour,
+	}
+	for _, c := range changes {
+		c(&w.config)
+	}
+	w.Catalogue = registry.New(w.config)
+}
+
+// stop closes everything; gracefully, or as a crash would leave it.
+func (w *world) stop(gracefully bool) {
+	if gracefully {
+		w.must(w.Close(context.Background()))
+	}
+	w.blobs.Close()
+	w.meta.Close()
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) want(err error, r fault.Reason) *fault.Error {
+	w.t.Helper()
+	if !fault.Is(err, r) {
+		w.t.Fatalf("got error %v, want %v", err, r)
+	}
+	return fault.Of(err)
+}
+
+func key(repository string) registry.RepositoryKey {
+	return registry.RepositoryKey{Registry: name.RegistryID{Account: "000000000000", Region: "us-east-1"}, Space: registry.ECR, Name: name.RepositoryName(repository)}
+}
+
+func (w *world) create(repository string) registry.RepositoryKey {
+	w.t.Helper()
+	_, err := w.CreateRepository(w.ctx, key(repository), registry.Defaults(), nil)
+	w.must(err)
+	return key(repository)
+}
+
+func (w *world) push(k registry.RepositoryKey, body []byte) digest.Digest {
+	w.t.Helper()
+	d := digest.Of(digest.SHA256, body)
+	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
+	w.must(err)
+	w.must(w.FinishUpload(w.ctx, k, id, d, registry.Anywhere, bytes.NewReader(body)))
+	return d
+}
+
+func (w *world) read(k registry.RepositoryKey, d digest.Digest) []byte {
+	w.t.Helper()
+	content, err := w.OpenLayer(w.ctx, k, d)
+	w.must(err)
+	defer content.Reader.Close()
+	body, err := io.ReadAll(digest.Verify(content.Reader, d))
+	w.must(err)
+	return body
+}
+
+const (
+	ociManifest = "application/vnd.oci.image.manifest.v1+json"
+	ociIndex    = "application/vnd.oci.image.index.v1+json"
+)
+
+// image uploads a config and a layer made from the seed and returns a manifest
+// of them.
+func (w *world) image(k registry.RepositoryKey, seed string) []byte {
+	w.t.Helper()
+	config, layer := []byte(`{"seed":"`+seed+`"}`), []byte("layer of "+seed)
+	return manifestOf(w.push(k, config), len(config), w.push(k, layer), len(layer))
+}
+
+func manifestOf(config digest.Digest, configSize int, layer digest.Digest, layerSize int) []byte {
+	return fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d}]}`,
+		ociManifest, config, configSize, layer, layerSize)
+}
+
+func index(children ...digest.Digest) []byte {
+	type d struct {
+		MediaType string        `json:"mediaType"`
+		Digest    digest.Digest `json:"digest"`
+		Size      int           `json:"size"`
+	}
+	list := []d{}
+	for _, c := range children {
+		list = append(list, d{ociManifest, c, 1})
+	}
+	b, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": ociIndex, "manifests": list})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (w *world) put(k registry.RepositoryKey, body []byte, tags ...name.Tag) registry.Image {
+	w.t.Helper()
+	i, err := w.PutImage(w.ctx, registry.Put{By: "arn:me", Key: k, Body: body, Tags: tags})
+	w.must(err)
+	return i
+}
+
+func (w *world) tags(k registry.RepositoryKey) string {
+	w.t.Helper()
+	tags, err := w.Tags(w.ctx, k, "", 1000)
+	w.must(err)
+	var s []string
+	for _, t := range tags {
+		s = append(s, string(t))
+	}
+	return strings.Join(s, " ")
+}
+
+var _ blob.Store = (*disk.Store)(nil)
+var _ meta.Store = (*sqlstore.Store)(nil)
