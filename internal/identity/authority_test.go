@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 )
 
@@ -115,6 +117,27 @@ func TestReplicasShareOneSigningSecret(t *testing.T) {
 	stranger := newAuthority(t, newSecrets(), c, rootKey("s"))
 	_, err := stranger.VerifyToken(context.Background(), "AWS", token.Password)
 	wantReason(t, err, fault.TokenInvalid)
+}
+
+func TestTheSigningSecretOutlivesTheProcess(t *testing.T) {
+	path, c := filepath.Join(t.TempDir(), "meta.db"), &clock{start}
+	var token identity.Token
+	for range 2 {
+		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Options{Clock: c.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAuthority(t, store, c, rootKey("s"))
+		if token.Password == "" {
+			token = issue(t, a, identity.FullScope)
+		}
+		if _, err := a.VerifyToken(ctx, "AWS", token.Password); err != nil {
+			t.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
