@@ -22,7 +22,7 @@ var groups = map[string][]string{
 	},
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/s3", "internal/blob/mem"},
 	"fronts": {
-		"internal/edge", "internal/api/awsmodel", "internal/api/awsjson", "internal/api/ecr",
+		"internal/edge", "internal/api/awsmodel", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr",
 		"internal/api/lightsail", "internal/api/sts", "internal/api/oci", "internal/api/console", "internal/api/ops",
 	},
 }
@@ -62,7 +62,8 @@ var table = []row{
 	{"internal/api/awsjson", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel"}},
 	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel"}},
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel"}},
-	{"internal/api/sts", []string{"words", "domain", "internal/edge"}},
+	{"internal/api/awsquery", []string{"words", "internal/edge", "internal/identity", "internal/access"}},
+	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery"}},
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/console", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
