@@ -57,7 +57,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 
 func (e *sqliteEngine) open(ctx context.Context, o Options) error {
 	// The size of pages is chosen before the file has its first.
-	first, err := e.conn(ctx, o, "PRAGMA page_size = "+fmt.Sprint(pageSize), "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384")
+	first, err := e.conn(ctx, o, "PRAGMA page_size = "+fmt.Sprint(pageSize), "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384", "PRAGMA temp_store = MEMORY")
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,13 @@ func (e *sqliteEngine) view(ctx context.Context, fn func(*tx) error) error {
 	}
 	defer func() { e.readers <- r }()
 	return r.view(fn)
+}
+
+func (e *sqliteEngine) ping(ctx context.Context) error {
+	return e.view(ctx, func(t *tx) error {
+		_, _, err := t.Identity()
+		return err
+	})
 }
 
 func (e *sqliteEngine) close() error {

@@ -61,6 +61,7 @@ var _ meta.Store = (*Store)(nil)
 type engine interface {
 	view(ctx context.Context, fn func(*tx) error) error
 	update(ctx context.Context, fn func(*tx) error) error
+	ping(ctx context.Context) error
 	close() error
 }
 
@@ -103,10 +104,12 @@ func (s *Store) Update(ctx context.Context, fn func(meta.Tx) error) error {
 
 // Ping reads a row.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.View(ctx, func(t meta.Tx) error {
-		_, _, err := t.Identity()
-		return err
-	})
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	return s.engine.ping(ctx)
 }
 
 // Close waits for what runs and releases the database.
@@ -120,7 +123,6 @@ func (s *Store) Close() error {
 	return s.engine.close()
 }
 
-// discard is where logs go that nobody asked for.
 func (o Options) logger() *slog.Logger {
 	if o.Logger == nil {
 		return slog.New(slog.DiscardHandler)
