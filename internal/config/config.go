@@ -1,0 +1,107 @@
+// Package config is what a person decides about a server: one struct, one
+// loader, and the few files of the data directory that are not a store's.
+//
+//  1. Flags beat environment variables, which beat the file, which beats the
+//     defaults. An empty environment variable is as good as none.
+//  2. A key that is not known, and a value that cannot be used, is an *Error
+//     that names the key and where it was given. Nothing is guessed.
+//  3. There is no built-in root credential: it is given, or drawn at the first
+//     start and kept with mode 0600.
+//  4. A data directory has one process.
+//  5. Secrets are of type Secret, which never formats.
+//
+// It opens no store and no socket.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Config is all settings, checked. Paths are relative to the working directory.
+type Config struct {
+	Listen                string // host:port
+	DataDir               string
+	Database              Place // sqlite or postgres
+	Storage               Place // file
+	Account               name.AccountID
+	Region                name.Region   // of plain host names and unscoped clients
+	Regions               []name.Region // served; Region is among them
+	RegistryHost          string        // template; empty: what the client used
+	LightsailRegistryHost string        // the same for Lightsail logins; empty: RegistryHost
+	TrustedProxies        []netip.Prefix
+	TLSCert, TLSKey       string // files; both or none
+	ECRStrict             bool
+	LogLevel              slog.Level
+
+	KMSKeys          map[string]string // ARN, key id or alias to enabled, disabled or pending-deletion
+	Quotas           Quotas
+	LayerGrace       time.Duration // how long an unreferenced layer stays
+	UploadTTL        time.Duration // how long an unfinished upload stays
+	LightsailPushTTL time.Duration // how long an unregistered push stays
+	ShutdownTimeout  time.Duration // what requests in flight get to finish
+}
+
+// Place is where a store is.
+type Place struct {
+	Scheme string // sqlite, postgres or file
+	Path   string // of sqlite and file
+	URL    Secret // of postgres: it may hold a password
+}
+
+// setting is one line of the table of all settings.
+type setting struct {
+	key      string
+	fallback string // as a person would write it
+	usage    string
+	set      func(c *Config, v value) error
+}
+
+// settings is every key, in the order in which help lists them and errors are
+// found.
+var settings = []setting{
+	{"listen", "127.0.0.1:5000", "address to serve on, `host:port`", setListen},
+	{"data-dir", "./lighterage-data", "`directory` of everything that is kept", setDataDir},
+	{"database", "sqlite:", "metadata store: sqlite:[path] (default: in the data directory) or postgres://… `url`", setDatabase},
+	{"storage", "file:", "layer store: file:[path] (default: in the data directory) as `url`", setStorage},
+	{"account-id", "000000000000", "account that owns everything, 12 `digits`", setAccount},
+	{"region", "us-east-1", "`region` of plain host names and of clients that name none", setRegion},
+	{"regions", "all", "comma-separated `regions` that are served; all: every AWS region", setRegions},
+	{"registry-host", "", "`host[:port]` in answers, with optional scheme, {account} and {region} (default: what the client used)", setText(func(c *Config) *string { return &c.RegistryHost })},
+	{"lightsail-registry-host", "", "the same `host[:port]` for Lightsail logins (default: the registry host)", setText(func(c *Config) *string { return &c.LightsailRegistryHost })},
+	{"trusted-proxies", "", "comma-separated addresses or `networks` whose X-Forwarded-For, -Proto and -Host are believed", setProxies},
+	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
+	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
+	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setStrict},
+	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
+	{"kms-keys", "", "encryption keys that exist, `key=state,…`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
+	{"quotas", "", "quotas that differ from the defaults, `name=number,…` (0 where allowed: unlimited)", setQuotas},
+	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
+	{"upload-ttl", "24h", "how long an unfinished upload stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.UploadTTL })},
+	{"lightsail-push-ttl", "24h", "how long a Lightsail push that is not registered stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LightsailPushTTL })},
+	{"shutdown-timeout", "30s", "how long requests in flight may take to finish at the end, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
+}
+
+// Redacted returns the settings as text by key, with every secret hidden, for
+// logs.
+func (c Config) Redacted() map[string]string {
+	return map[string]string{
+		"listen": c.Listen, "data-dir": c.DataDir, "database": c.Database.redacted(), "storage": c.Storage.redacted(),
+		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
+		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
+		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
+		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(), "kms-keys": format(len(c.KMSKeys)),
+		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
+		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
+	}
+}
+
+func (p Place) redacted() string {
+	if p.Scheme == "postgres" {
+		return redactURL(p.URL.Reveal())
+	}
+	return p.Scheme + ":" + p.Path
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Lock makes the directory if need be and keeps other processes from locking
+// it until the lock is closed or the process ends. An error is one line that
+// names the directory.
+func Lock(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, directoryError(dir, err)
+	}
+	path := filepath.Join(dir, "lock")
+	f, err := lock(path)
+	if errors.Is(err, errLocked) {
+		by := ""
+		if pid, err := os.ReadFile(path); err == nil && len(pid) > 0 {
+			by = " (process " + strings.TrimSpace(string(pid)) + ")"
+		}
+		return nil, fmt.Errorf("directory %s is in use by another lighterage%s", dir, by)
+	}
+	if err != nil {
+		return nil, directoryError(dir, err)
+	}
+	if err := note(f); err != nil {
+		f.Close()
+		return nil, directoryError(dir, err)
+	}
+	return f, nil
+}
+
+var errLocked = errors.New("locked")
+
+// note writes who holds the lock, for the message that others get.
+func note(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(f, os.Getpid())
+	return err
+}
+
+func directoryError(dir string, err error) error {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		err = cause.Err
+	}
+	return fmt.Errorf("cannot use directory %s: %w", dir, err)
+}
+
+// Running is what other commands need to know of the server that uses a data
+// directory.
+type Running struct {
+	URL    string // scheme and host[:port], reachable from the same machine
+	Region string
+}
+
+// The files of Running, one line each.
+const (
+	addressFile = "address"
+	regionFile  = "region"
+)
+
+// WriteRunning records the server.
+func WriteRunning(dir string, r Running) error {
+	if err := writeFile(dir, regionFile, r.Region+"\n"); err != nil {
+		return err
+	}
+	return writeFile(dir, addressFile, r.URL+"\n")
+}
+
+// ReadRunning returns what the last server recorded. fs.ErrNotExist when none
+// did.
+func ReadRunning(dir string) (Running, error) {
+	address, err := os.ReadFile(filepath.Join(dir, addressFile))
+	if err != nil {
+		return Running{}, err
+	}
+	region, err := os.ReadFile(filepath.Join(dir, regionFile))
+	return Running{URL: strings.TrimSpace(string(address)), Region: strings.TrimSpace(string(region))}, err
+}
+
+// writeFile replaces a file of mode 0600 as a whole, durably.
+func writeFile(dir, file, text string) (err error) {
+	defer func() {
+		if err != nil {
+			err = directoryError(dir, err)
+		}
+	}()
+	f, err := os.CreateTemp(dir, "."+file+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, file)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// BootID identifies the machine's boot: what was written and not synced is
+// gone when it changes. Where the kernel does not tell, each process has its
+// own, which only costs reading such bytes again.
+func BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if s := strings.TrimSpace(string(id)); err == nil && s != "" {
+		return s
+	}
+	return "process-" + rand.Text()
+}
