@@ -122,7 +122,7 @@ func (f *front) listReferrers(c *call) error {
 	after, _ := strconv.ParseInt(q.Get("last"), 10, 64)
 	types := q["artifactType"]
 	images, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, registry.ImageID(after), referrersMax+1)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
 		return err
 	}
 	if len(images) > referrersMax {
