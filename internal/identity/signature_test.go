@@ -10,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lighterage/lighterage/internal/api/awsjson"
+	"github.com/lighterage/lighterage/internal/api/awsquery"
+	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/sigv4"
@@ -125,3 +128,10 @@ func TestSTSMayBeSignedForTheGlobalRegionOrAServedOne(t *testing.T) {
 	_, err := a.Begin(signed(t, c, "us-west-2", "sts", "", start), "sts")
 	wantReason(t, err, fault.SignatureInvalid)
 }
+
+// The fronts' authenticators are met without an adapter.
+var (
+	_ awsjson.Authenticator  = (*identity.Authority)(nil)
+	_ awsquery.Authenticator = (*identity.Authority)(nil)
+	_ oci.Authenticator      = (*identity.Authority)(nil)
+)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -267,13 +268,28 @@ func TestBasicHeaders(t *testing.T) {
 	}
 }
 
-func TestManyTokensPassThroughTheBoundedCache(t *testing.T) {
+func TestManyTokensPassThroughTheBoundedCacheAtOnce(t *testing.T) {
 	a := newAuthority(t, newSecrets(), &clock{start}, rootKey("secret"))
-	for range 5000 {
-		if _, err := a.VerifyToken(ctx, "AWS", issue(t, a, identity.FullScope).Password); err != nil {
-			t.Fatal(err)
-		}
+	shared := basic("AWS", issue(t, a, identity.FullScope).Password)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1250 {
+				own, err := a.IssueToken(ctx, root, identity.FullScope, region)
+				if err == nil {
+					_, err = a.VerifyBasic(ctx, basic("AWS", own.Password))
+				}
+				if err == nil {
+					_, err = a.VerifyBasic(ctx, shared)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
 	}
+	wg.Wait()
 }
 
 func TestACachedTokenIsCheap(t *testing.T) {

@@ -252,6 +252,30 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
+func TestHeadersThatCountAreSentOnceAndBounded(t *testing.T) {
+	for key, detail := range map[string]string{
+		"X-Amz-Date":           "Header 'X-Amz-Date' must be sent once.",
+		"X-Amz-Security-Token": "Header 'X-Amz-Security-Token' must be sent once.",
+		"X-Amz-Content-Sha256": "Header 'X-Amz-Content-Sha256' must be sent once.",
+		"X-Large":              "Signed headers are too long.",
+	} {
+		t.Run(key, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/", nil)
+			r.Header.Set(key, "20260301T120000Z")
+			if err := sigv4.Sign(r, sigv4.Credentials{KeyID: "A", Secret: exampleSecret}, "us-east-1", "ecr", now, hashOf("")); err != nil {
+				t.Fatal(err)
+			}
+			if key == "X-Large" {
+				r.Header.Set(key, strings.Repeat("x", 64<<10))
+			} else {
+				r.Header.Add(key, "20260301T120000Z")
+			}
+			_, err := sigv4.Parse(r)
+			wantFault(t, err, fault.CredentialMalformed, detail)
+		})
+	}
+}
+
 func TestScopeAndDateAreChecked(t *testing.T) {
 	tests := []struct {
 		name            string

@@ -28,12 +28,9 @@ type Authenticator interface {
 	Begin(r *http.Request, signingName string) (Pending, error)
 }
 
-// Pending is a signature of which only the body's part is unchecked.
-type Pending interface {
-	// Finish takes the hex SHA-256 of the body as it was read and proves the
-	// signature.
-	Finish(payloadSHA256 string) (identity.Caller, error)
-}
+// Pending is a signature of which only the body's part is unchecked. It is
+// identity's own, so that *identity.Authority is an Authenticator as it is.
+type Pending = identity.Pending
 
 // Authorizer decides whether a caller may do an action.
 type Authorizer interface {
