@@ -133,7 +133,8 @@ func TestOneOfManyGetsTheName(t *testing.T) {
 func TestUpdateServiceChangesWhatIsGiven(t *testing.T) {
 	power, scale, yes, no := "large", int64(7), true, false
 	none, unknown := int64(0), "giant"
-	for _, c := range []struct {
+	w := open(t, containers.Limits{Nodes: 20})
+	for i, c := range []struct {
 		name   string
 		change containers.Change
 		power  string
@@ -150,9 +151,9 @@ func TestUpdateServiceChangesWhatIsGiven(t *testing.T) {
 		{"no nodes", containers.Change{Power: &power, Scale: &none}, "nano", 1, containers.Ready, fault.ParameterInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := open(t, containers.Limits{Nodes: 20})
-			w.create("web")
-			changed, err := w.UpdateService(w.ctx, key("web"), c.change)
+			service := fmt.Sprintf("s%d", i)
+			w.create(service)
+			changed, err := w.UpdateService(w.ctx, key(service), c.change)
 			if c.want != fault.Unexpected {
 				w.want(err, c.want)
 			} else {
@@ -161,7 +162,7 @@ func TestUpdateServiceChangesWhatIsGiven(t *testing.T) {
 					t.Errorf("answered in state %v", changed.State)
 				}
 			}
-			found, err := w.Service(w.ctx, key("web"))
+			found, err := w.Service(w.ctx, key(service))
 			w.must(err)
 			if found.Power != c.power || found.Scale != c.scale || found.State != c.state {
 				t.Errorf("found %s, %d, state %v", found.Power, found.Scale, found.State)
