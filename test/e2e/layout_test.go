@@ -3,6 +3,8 @@
 package e2e_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -71,11 +73,20 @@ func (l layout) image(arch string) (v1.Descriptor, error) {
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
-		d, err := l.blob(v1.MediaTypeImageLayer, layer)
+		// Compressed, or skopeo would compress it on its way.
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		if _, err := w.Write(layer); err != nil {
+			return v1.Descriptor{}, err
+		}
+		if err := w.Close(); err != nil {
+			return v1.Descriptor{}, err
+		}
+		d, err := l.blob(v1.MediaTypeImageLayerGzip, packed.Bytes())
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
-		m.Layers, diffs = append(m.Layers, d), append(diffs, d.Digest)
+		m.Layers, diffs = append(m.Layers, d), append(diffs, digest.FromBytes(layer))
 	}
 	config, err := l.json(v1.MediaTypeImageConfig, v1.Image{
 		Platform: v1.Platform{OS: "linux", Architecture: arch},
