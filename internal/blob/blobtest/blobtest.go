@@ -27,6 +27,7 @@ type Opener func() (blob.Store, error)
 // Run asserts the contract of the stores that fresh makes: each call of fresh
 // prepares bytes of its own, empty and unclaimed.
 func Run(t *testing.T, fresh func(t *testing.T) Opener) {
+	shared := fresh(t) // one test after another: each draws locations of its own
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *bench)
@@ -50,14 +51,14 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"absent bytes are not found", openAbsent},
 		{"locations are typed and never drawn twice", locationsDiffer},
 		{"hostile locations do nothing", hostileLocations},
-		{"the first claim stays", firstClaimStays},
-		{"of claims at once one is recorded", claimsAtOnce},
 		{"a request that is over begins nothing", requestOver},
 		{"closing the store ends its uploads", storeCloses},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, fresh)) })
+		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, shared)) })
 	}
-	t.Run("histories", func(t *testing.T) { histories(t, fresh) })
+	t.Run("the first claim stays", func(t *testing.T) { firstClaimStays(t, newBench(t, fresh(t))) })
+	t.Run("of claims at once one is recorded", func(t *testing.T) { claimsAtOnce(t, newBench(t, fresh(t))) })
+	t.Run("histories", func(t *testing.T) { histories(t, shared) })
 }
 
 // bench is a store on its bytes, and what a test does with it.
@@ -67,9 +68,9 @@ type bench struct {
 	open Opener
 }
 
-func newBench(t *testing.T, fresh func(*testing.T) Opener) *bench {
+func newBench(t *testing.T, open Opener) *bench {
 	t.Helper()
-	b := &bench{t: t, open: fresh(t)}
+	b := &bench{t: t, open: open}
 	b.crash()
 	return b
 }

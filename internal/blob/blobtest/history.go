@@ -21,10 +21,10 @@ const (
 	historyBytes = 300_000 // of one write, at most
 )
 
-func histories(t *testing.T, fresh func(*testing.T) Opener) {
+func histories(t *testing.T, open Opener) {
 	for _, seed := range append([]uint64{rand.Uint64()}, seeds...) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			h := &history{bench: newBench(t, fresh), rand: rand.New(rand.NewPCG(seed, seed))}
+			h := &history{bench: newBench(t, open), rand: rand.New(rand.NewPCG(seed, seed))}
 			for range historySteps {
 				h.step()
 			}

@@ -66,6 +66,7 @@ func mode(t *testing.T, path string) fs.FileMode {
 }
 
 func TestTheDirectoryIsLaidOutAtTheFirstStart(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made", "with", "parents")
 	s := open(t, dir, disk.Options{})
 	for i := range 256 {
@@ -83,17 +84,18 @@ func TestTheDirectoryIsLaidOutAtTheFirstStart(t *testing.T) {
 	if m := mode(t, path(dir, at)); m != 0o400 {
 		t.Errorf("a sealed file has the mode %v", m)
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 256 {
-		t.Errorf("%d entries beside the blobs' directories (%v)", len(entries)-256, err)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 257 { // and the format
+		t.Errorf("%d entries (%v), want 257", len(entries), err)
 	}
 }
 
 func TestAStartThatWasCutShortIsCompleted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "00"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, leftover := range []string{"probe", "identity.new"} {
+	for _, leftover := range []string{"probe", "identity.new", "format.new"} {
 		if err := os.WriteFile(filepath.Join(dir, leftover), []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +109,21 @@ func TestAStartThatWasCutShortIsCompleted(t *testing.T) {
 	}
 }
 
+func TestAnEmptyDirectoryThatABackupLostIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open(t, dir, disk.Options{}).Close()
+	if err := os.Remove(filepath.Join(dir, "c0")); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, disk.Options{})
+	if m := mode(t, filepath.Join(dir, "c0")); !m.IsDir() {
+		t.Errorf("c0 is %v", m)
+	}
+}
+
 func TestADirectoryThatCannotServeIsOneLine(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		make func(t *testing.T, dir string) string
@@ -125,6 +141,10 @@ func TestADirectoryThatCannotServeIsOneLine(t *testing.T) {
 			write(t, filepath.Join(dir, "7f"), "")
 			return dir
 		}, "blob directory DIR: its 7f is not a directory"},
+		{"the format of a later version", func(t *testing.T, dir string) string {
+			write(t, filepath.Join(dir, "format"), "lighterage blobs 2\n")
+			return dir
+		}, "blob directory DIR: is of an unknown format, made by a later version or by something else"},
 		{"a bucket that leads elsewhere", func(t *testing.T, dir string) string {
 			if err := os.Symlink(t.TempDir(), filepath.Join(dir, "ab")); err != nil {
 				t.Fatal(err)
@@ -153,6 +173,7 @@ func write(t *testing.T, path, text string) {
 }
 
 func TestASymbolicLinkIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir, disk.Options{})
 	outside := filepath.Join(t.TempDir(), "outside")
@@ -179,6 +200,7 @@ func TestASymbolicLinkIsNotFollowed(t *testing.T) {
 }
 
 func TestADirectoryInAFilesPlaceIsNoBlob(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir, disk.Options{})
 	at := s.NewLocation()
@@ -194,6 +216,7 @@ func TestADirectoryInAFilesPlaceIsNoBlob(t *testing.T) {
 }
 
 func TestALocationThatIsRefusedLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "blobs")
 	s := open(t, dir, disk.Options{})
 	for _, at := range []name.Location{
@@ -205,7 +228,7 @@ func TestALocationThatIsRefusedLeavesNoTrace(t *testing.T) {
 	}
 	var files []string
 	err := filepath.WalkDir(filepath.Dir(dir), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && d.Name() != "format" {
 			files = append(files, path)
 		}
 		return err
@@ -249,6 +272,7 @@ func TestNoRoom(t *testing.T) {
 }
 
 func TestAfterASyncThatFailedNothingIsAcknowledged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var fatal []error
 	s := open(t, dir, disk.Options{Fatal: func(err error) { fatal = append(fatal, err) }})
@@ -294,10 +318,11 @@ func TestAfterASyncThatFailedNothingIsAcknowledged(t *testing.T) {
 }
 
 func TestAnIdentityThatCannotBeReadIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir, disk.Options{})
 	for _, text := range []string{"", "no end", "two\nlines\n", "\n", strings.Repeat("x", 2000) + "\n"} {
 		t.Run(fmt.Sprintf("%.10q", text), func(t *testing.T) {
-			dir := t.TempDir()
-			s := open(t, dir, disk.Options{})
 			write(t, filepath.Join(dir, "identity"), text)
 			if recorded, err := s.Claim(t.Context(), "me"); err == nil {
 				t.Errorf("claimed as %q", recorded)
@@ -310,6 +335,7 @@ func TestAnIdentityThatCannotBeReadIsNotReplaced(t *testing.T) {
 }
 
 func TestAnIdentityIsOneLine(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir(), disk.Options{})
 	for _, identity := range []string{"", "a\nb", "a\r", strings.Repeat("x", 1025)} {
 		if _, err := s.Claim(t.Context(), identity); err == nil {
@@ -322,6 +348,7 @@ func TestAnIdentityIsOneLine(t *testing.T) {
 }
 
 func TestATakeOverIsLogged(t *testing.T) {
+	t.Parallel()
 	var lines bytes.Buffer
 	s := open(t, t.TempDir(), disk.Options{Logger: slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	at, _ := create(t, s, "x")
@@ -335,6 +362,7 @@ func TestATakeOverIsLogged(t *testing.T) {
 
 // net/http hands a body to the kernel if it is a file in its eyes.
 func TestAReaderCanBeSentByTheKernel(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir(), disk.Options{})
 	at, u := create(t, s, "body")
 	if err := u.Seal(t.Context()); err != nil {
@@ -354,6 +382,7 @@ func TestAReaderCanBeSentByTheKernel(t *testing.T) {
 }
 
 func TestTheBootHasOneName(t *testing.T) {
+	t.Parallel()
 	if a, b := disk.BootID(), disk.BootID(); a == "" || a != b {
 		t.Errorf("the boot is called %q and %q", a, b)
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/lighterage/lighterage/internal/blob"
@@ -17,6 +19,9 @@ import (
 )
 
 const prefix = "file:"
+
+// maxSmall bounds what is read back of the store's own files.
+const maxSmall = 4 << 10
 
 // location is the only form that is ever joined to a path.
 var location = regexp.MustCompile(`^file:[0-9a-f]{2}/[0-9a-f]{32}$`)
@@ -37,32 +42,83 @@ func parse(at name.Location) (string, bool) {
 	return filepath.FromSlash(strings.TrimPrefix(string(at), prefix)), true
 }
 
-// lay makes the store's directories, durably, and tries to write. Directories
-// that exist are synced too: a start before this one may have been cut short.
+// format is what the file of that name says once the directories are there.
+const format = "lighterage blobs 1\n"
+
+// lay makes the store's directories, durably, and tries to write. That they
+// are durable is noted last: a start that was cut short is done again.
 func lay(dir string) error {
 	if err := makeDirectory(dir); err != nil {
 		return err
 	}
-	for i := range 256 {
-		bucket := filepath.Join(dir, fmt.Sprintf("%02x", i))
-		if err := os.Mkdir(bucket, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	noted := filepath.Join(dir, "format")
+	text, err := readSmall(noted)
+	laid := err == nil
+	switch {
+	case laid && text != format:
+		return errors.New("is of an unknown format, made by a later version or by something else")
+	case !laid && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := makeBuckets(dir, laid); err != nil {
+		return err
+	}
+	if !laid {
+		if err := writeDurably(noted, format); err != nil {
 			return err
 		}
-		info, err := os.Lstat(bucket)
+	}
+	return try(dir)
+}
+
+// atOnce is how many buckets are made and synced at a time: the device merges
+// what waits together, and the first start is a wait for nothing else.
+const atOnce = 16
+
+// makeBuckets makes those of the 256 directories that are absent and syncs
+// them, or all if they were never noted as durable.
+func makeBuckets(dir string, laid bool) error {
+	var failed [256]error
+	var all sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
+	for i := range failed {
+		turns <- struct{}{}
+		all.Go(func() {
+			failed[i] = makeBucket(filepath.Join(dir, fmt.Sprintf("%02x", i)), laid)
+			<-turns
+		})
+	}
+	all.Wait()
+	for _, err := range failed {
 		if err != nil {
 			return err
 		}
-		if !info.IsDir() {
-			return fmt.Errorf("its %02x is not a directory", i)
-		}
-		if err := syncDirectory(bucket); err != nil {
+	}
+	if laid {
+		return nil
+	}
+	return syncDirectory(dir)
+}
+
+func makeBucket(bucket string, laid bool) error {
+	info, err := os.Lstat(bucket)
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("its %s is not a directory", filepath.Base(bucket))
+	case err == nil && laid:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.Mkdir(bucket, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	if laid { // somebody lost it, as backups lose empty directories
+		if err := syncDirectory(filepath.Dir(bucket)); err != nil {
 			return err
 		}
 	}
-	if err := syncDirectory(dir); err != nil {
-		return err
-	}
-	return try(dir)
+	return syncDirectory(bucket)
 }
 
 // makeDirectory makes a directory and those above it, and syncs the parent of
@@ -100,14 +156,55 @@ func try(dir string) error {
 	return errors.Join(err, f.Close(), os.Remove(path))
 }
 
-// syncDirectory makes the names in a directory survive power loss.
+// syncDirectory makes the names in a directory survive power loss. Not being
+// able to begin is the same failure: the names are in doubt.
 func syncDirectory(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", blob.ErrSync, err)
 	}
 	defer d.Close()
-	return d.Sync()
+	return syncFile(d)
+}
+
+// syncFile makes what was written to a file survive power loss.
+func syncFile(f *os.File) error {
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", blob.ErrSync, err)
+	}
+	return nil
+}
+
+// writeDurably writes a small file beside its place and renames it there: it
+// is whole or absent.
+func writeDurably(path, text string) error {
+	beside := path + ".new"
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, modeOpen)
+	if err != nil {
+		return full(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		return full(err)
+	}
+	if err := syncFile(f); err != nil {
+		return err
+	}
+	if err := os.Rename(beside, path); err != nil {
+		return full(err)
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// readSmall returns the text of a file that writeDurably wrote.
+func readSmall(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSmall))
+	return string(text), err
 }
 
 // full adds blob.ErrFull to errors that mean it: no space, no quota, or a file

@@ -281,9 +281,8 @@ func (s *Store) writable() error {
 	return s.ended
 }
 
-// fail ends the store because of a sync that failed.
-func (s *Store) fail(cause error) error {
-	err := fmt.Errorf("%w: %w", blob.ErrSync, cause)
+// fail ends the store because of a sync that failed, and returns why.
+func (s *Store) fail(err error) error {
 	s.mu.Lock()
 	s.ended = err
 	s.mu.Unlock()

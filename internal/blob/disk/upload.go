@@ -86,7 +86,7 @@ func (u *upload) Seal(ctx context.Context) error {
 	if err := u.file.Chmod(modeSealed); err != nil {
 		return fmt.Errorf("seal blob: %w", err)
 	}
-	err := u.file.Sync()
+	err := syncFile(u.file)
 	if err == nil {
 		err = syncDirectory(filepath.Dir(u.path))
 	}
