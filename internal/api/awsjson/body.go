@@ -67,15 +67,22 @@ func tooLarge(limit int64) error {
 	return &fault.Error{Reason: fault.BodyTooLarge, Limit: limit}
 }
 
-// setArrival bounds the time in which the body must arrive. A connection that
-// knows no deadlines, as in tests, has none.
-func setArrival(w http.ResponseWriter, now time.Time, size int64) {
+// boundArrival ends the reading of a body that does not arrive in time; the
+// caller calls done when it has read it. A connection that knows no deadlines,
+// as in tests, is not bound.
+func boundArrival(w http.ResponseWriter, size int64) (done func()) {
 	within := arrivalGrace + time.Duration(size/arrivalRate)*time.Second
-	_ = http.NewResponseController(w).SetReadDeadline(now.Add(within))
-}
-
-// clearArrival ends the bound: what is read from the connection later is the
-// server's to bound, and must not cancel the handler.
-func clearArrival(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	connection := http.NewResponseController(w)
+	ended := make(chan struct{})
+	timer := time.AfterFunc(within, func() {
+		defer close(ended)
+		_ = connection.SetReadDeadline(time.Unix(1, 0)) // long ago: pending reads fail now
+	})
+	return func() {
+		if timer.Stop() {
+			return
+		}
+		<-ended
+		_ = connection.SetReadDeadline(time.Time{})
+	}
 }

@@ -192,8 +192,7 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 	} else if declared >= 0 {
 		d.size = declared
 	}
-	setArrival(x.w, x.handler.config.Now(), d.size)
-	defer clearArrival(x.w)
+	defer boundArrival(x.w, d.size)()
 
 	buffer := x.handler.memory.buffers.Get().(*[bufferSize]byte)
 	defer x.handler.memory.buffers.Put(buffer)

@@ -134,11 +134,15 @@ func (s *stand) Finish(hash string) (identity.Caller, error) {
 	return identity.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", Region: "eu-west-1"}, nil
 }
 
+func (s *stand) now() time.Time { return noon }
+
 func (s *stand) service() awsjson.Service {
 	return awsjson.Service{
 		Model: toyModel,
 		Operations: []awsjson.Operation{awsjson.Op("Play", "toy:Play", awsjson.Everything[toyInput],
-			func(ctx context.Context, c *awsjson.Call, in *toyInput) (*toyOutput, error) { return s.handle(ctx, c, in) })},
+			func(ctx context.Context, c *awsjson.Call, in *toyInput) (*toyOutput, error) {
+				return s.handle(ctx, c, in)
+			})},
 		NotOffered: []string{"Rest"},
 		Style:      awsjson.InvalidParameter,
 		Errors: func(f *fault.Error) (string, string, map[string]any, bool) {
@@ -161,7 +165,7 @@ func (s *stand) handler(t testing.TB) *awsjson.Handler {
 		Authenticator: s,
 		Authorizer:    access.New(),
 		Logger:        slog.New(slog.NewTextHandler(&s.logged, nil)),
-		Now:           func() time.Time { return noon },
+		Now:           s.now,
 		RequestID:     func(*http.Request) string { return "request-1" },
 		Observe:       func(_ context.Context, o awsjson.Outcome) { s.outcomes = append(s.outcomes, o) },
 		Memory:        s.memory,
