@@ -31,8 +31,8 @@ func (k Keys) Check(s RepositorySettings) error {
 		return nil
 	}
 	code := ""
-	switch state, ok := k[s.KMSKey]; {
-	case strings.HasSuffix(s.KMSKey, DefaultKey) && !ok:
+	switch state, ok := k.state(s.KMSKey); {
+	case !ok && short(s.KMSKey) == DefaultKey:
 		return nil
 	case !ok:
 		code = "NotFoundException"
@@ -44,4 +44,24 @@ func (k Keys) Check(s RepositorySettings) error {
 		return nil
 	}
 	return &fault.Error{Reason: fault.KeyUnusable, KMSError: code, Value: s.KMSKey}
+}
+
+// state finds a key. A configured id or alias stands for the key of that id or
+// alias in every account and region.
+func (k Keys) state(key string) (KeyState, bool) {
+	if state, ok := k[key]; ok {
+		return state, true
+	}
+	state, ok := k[short(key)]
+	return state, ok
+}
+
+// short is the alias or the id in a key's ARN; what is no ARN is returned as
+// it is.
+func short(key string) string {
+	parts := strings.SplitN(key, ":", 6) // arn:aws:kms:region:account:key/id
+	if len(parts) < 6 || parts[0] != "arn" || parts[2] != "kms" {
+		return key
+	}
+	return strings.TrimPrefix(parts[5], "key/")
 }

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -110,56 +109,65 @@ func (c *Catalogue) LayerDownloadable(ctx context.Context, key RepositoryKey, d 
 	return storeFault(key, err)
 }
 
-// Content is a layer's bytes for reading; the caller closes it.
+// Content is a layer's bytes: small ones whole, others for reading. The caller
+// closes it, and changes nothing in Body.
 type Content struct {
 	Size   int64
-	Reader io.ReadSeekCloser
+	Body   []byte            // nil when there is a Reader
+	Reader io.ReadSeekCloser // nil when there is a Body
 }
 
-type inlineReader struct{ *bytes.Reader }
-
-func (inlineReader) Close() error { return nil }
+// Close releases the reader, if there is one.
+func (c Content) Close() error {
+	if c.Reader == nil {
+		return nil
+	}
+	return c.Reader.Close()
+}
 
 // OpenLayer opens a layer's bytes. RepositoryNotFound, LayerNotFound.
 func (c *Catalogue) OpenLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Content, error) {
 	for again := false; ; again = true {
-		l, err := c.findLayer(ctx, key, d)
-		if err != nil {
-			return Content{}, err
-		}
-		content, err := c.openBlob(ctx, l.Blob)
+		content, at, err := c.openLayer(ctx, key, d)
 		// Bytes may have moved since the row was read: read it once more.
-		if (errors.Is(err, blob.ErrNotFound) || errors.Is(err, meta.ErrNotFound)) && !again {
+		if errors.Is(err, blob.ErrNotFound) && !again {
 			continue
 		}
 		if errors.Is(err, blob.ErrNotFound) {
-			c.Logger.Error("layer has no bytes", "repository", key.Name, "digest", d, "location", l.Blob.Location)
+			c.Logger.Error("layer has no bytes", "repository", key.Name, "digest", d, "location", at)
 			return Content{}, layerFault(fault.LayerNotFound, key, d)
 		}
 		return content, storeFault(key, err)
 	}
 }
 
-func (c *Catalogue) openBlob(ctx context.Context, b meta.Blob) (Content, error) {
-	if b.Location != meta.Inline {
-		r, err := c.Blobs.Open(ctx, b.Location)
-		if err != nil {
-			return Content{}, err
-		}
-		return Content{r.Size(), r}, nil
-	}
-	body, ok := c.bodies.get(b.Digest)
-	if !ok {
-		err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-			body, err = tx.InlineBytes(b.ID)
+func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Content, name.Location, error) {
+	var l Layer
+	var body []byte
+	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		if l, err = tx.FindLayer(key, d); err != nil || l.Blob.Location != meta.Inline {
 			return err
-		})
-		if err != nil {
-			return Content{}, err
 		}
-		c.bodies.put(b.Digest, body)
+		cached := false
+		if body, cached = c.bodies.get(d); !cached {
+			body, err = tx.InlineBytes(l.Blob.ID)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, meta.ErrNotFound), err == nil && l.Blob.State != meta.BlobOK:
+		return Content{}, "", layerFault(fault.LayerNotFound, key, d)
+	case err != nil:
+		return Content{}, "", err
+	case l.Blob.Location == meta.Inline:
+		c.bodies.put(d, body)
+		return Content{Size: l.Blob.Size, Body: body}, meta.Inline, nil
 	}
-	return Content{int64(len(body)), inlineReader{bytes.NewReader(body)}}, nil
+	r, err := c.Blobs.Open(ctx, l.Blob.Location)
+	if err != nil {
+		return Content{}, l.Blob.Location, err
+	}
+	return Content{Size: r.Size(), Reader: r}, l.Blob.Location, nil
 }
 
 // MountLayer makes a layer of another repository of the same registry visible

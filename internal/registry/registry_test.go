@@ -136,8 +136,12 @@ func (w *world) read(k registry.RepositoryKey, d digest.Digest) []byte {
 	w.t.Helper()
 	content, err := w.OpenLayer(w.ctx, k, d)
 	w.must(err)
-	defer content.Reader.Close()
-	body, err := io.ReadAll(digest.Verify(content.Reader, d))
+	defer content.Close()
+	var r io.Reader = bytes.NewReader(content.Body)
+	if content.Reader != nil {
+		r = content.Reader
+	}
+	body, err := io.ReadAll(digest.Verify(r, d))
 	w.must(err)
 	return body
 }

@@ -99,6 +99,25 @@ func (c *Catalogue) Repositories(ctx context.Context, registry name.RegistryID, 
 	return rs, storeFault(RepositoryKey{Registry: registry}, err)
 }
 
+// RepositoriesNamed finds ECR repositories of a registry, in the order of the
+// names. RepositoryNotFound of the first that is not there.
+func (c *Catalogue) RepositoriesNamed(ctx context.Context, registry name.RegistryID, names []name.RepositoryName) ([]Repository, error) {
+	var rs []Repository
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		rs = nil
+		for _, n := range names {
+			key := RepositoryKey{Registry: registry, Space: meta.ECR, Name: n}
+			r, err := live(tx, key, meta.NoLock)
+			if err != nil {
+				return storeFault(key, err)
+			}
+			rs = append(rs, r)
+		}
+		return nil
+	})
+	return rs, storeFault(RepositoryKey{Registry: registry}, err)
+}
+
 // DeleteRepository removes a repository; one with images only with force. Its
 // name is free at once, its content goes in the background.
 // RepositoryNotFound, RepositoryNotEmpty.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lighterage/lighterage/internal/fault"
@@ -18,8 +19,7 @@ func resourceOf(r Repository) meta.Resource {
 func (c *Catalogue) checkResourceTags(have, add []ResourceTag) error {
 	keys := map[string]bool{}
 	for _, t := range add {
-		n := utf8.RuneCountInString(t.Key)
-		if n < 1 || n > 128 || utf8.RuneCountInString(t.Value) > 256 || len(t.Key) >= 4 && t.Key[:4] == "aws:" || keys[t.Key] {
+		if !validKey(t.Key) || utf8.RuneCountInString(t.Value) > 256 || keys[t.Key] {
 			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tags", Value: t.Key}
 		}
 		keys[t.Key] = true
@@ -31,6 +31,11 @@ func (c *Catalogue) checkResourceTags(have, add []ResourceTag) error {
 		return &fault.Error{Reason: fault.TooManyTags, Limit: int64(limit)}
 	}
 	return nil
+}
+
+func validKey(key string) bool {
+	n := utf8.RuneCountInString(key)
+	return n >= 1 && n <= 128 && !strings.HasPrefix(key, "aws:")
 }
 
 // ResourceTags lists a repository's resource tags. RepositoryNotFound.
@@ -66,9 +71,14 @@ func (c *Catalogue) PutResourceTags(ctx context.Context, key RepositoryKey, tags
 	}))
 }
 
-// DeleteResourceTags removes keys; absent ones are no error.
-// RepositoryNotFound.
+// DeleteResourceTags removes keys; absent ones are no error, unless no tag can
+// have them. RepositoryNotFound, ResourceTagInvalid.
 func (c *Catalogue) DeleteResourceTags(ctx context.Context, key RepositoryKey, keys []string) error {
+	for _, k := range keys {
+		if !validKey(k) {
+			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tagKeys", Value: k}
+		}
+	}
 	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
 		r, err := live(tx, key, meta.LockShared)
 		if err != nil {

@@ -357,7 +357,9 @@ func (c *Catalogue) CompleteUpload(ctx context.Context, key RepositoryKey, id na
 		case l.row.Parts == 0 && l.row.Offset == 0:
 			return uploadFault(fault.UploadEmpty, key, id)
 		case l.row.SmallPart != 0 && l.row.SmallPart != l.row.Parts: // another part followed it
-			return uploadFault(fault.UploadPartSmall, key, id)
+			f := uploadFault(fault.UploadPartSmall, key, id)
+			f.Limit = c.Limits.MinPartSize
+			return f
 		}
 		d, err = c.finish(ctx, l.session, want, &existed)
 		return err
