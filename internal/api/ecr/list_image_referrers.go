@@ -1,0 +1,65 @@
+package ecr
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/lighterage/lighterage/internal/api/awsjson"
+	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
+	"github.com/lighterage/lighterage/internal/registry"
+)
+
+// listImageReferrers lists the images whose subject is the digest, which need
+// not be an image itself: oldest first.
+func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.ListImageReferrersRequest) (*ecrmodel.ListImageReferrersResponse, error) {
+	subject, err := digestIn("subjectId.imageDigest", *in.SubjectId.ImageDigest)
+	if err != nil {
+		return nil, err
+	}
+	filter := value(in.Filter)
+	status := value(filter.ArtifactStatus)
+	types := slices.Sorted(slices.Values(filter.ArtifactTypes))
+	list := ofRepository("ListImageReferrers", key, string(subject), string(status), strings.Join(types, "\n"))
+	after, err := list.image(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &ecrmodel.ListImageReferrersResponse{Referrers: []ecrmodel.ImageReferrer{}}
+	if status == ecrmodel.ArtifactStatusFilterArchived || status == ecrmodel.ArtifactStatusFilterActivating {
+		_, err := f.Catalogue.Repository(ctx, key)
+		return out, err
+	}
+	size := pageSize(in.MaxResults, referrersPageDefault)
+	found, err := f.Catalogue.Referrers(ctx, key, subject, types, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > size {
+		found = found[:size]
+		out.NextToken = list.afterImage(found[size-1].ID)
+	}
+	for _, i := range found {
+		r, err := referrerOut(i)
+		if err != nil {
+			return nil, err
+		}
+		out.Referrers = append(out.Referrers, r)
+	}
+	return out, nil
+}
+
+func referrerOut(i registry.Image) (ecrmodel.ImageReferrer, error) {
+	out := ecrmodel.ImageReferrer{
+		Digest:         new(string(i.Digest)),
+		MediaType:      &i.MediaType,
+		ArtifactType:   present(i.EffectiveArtifactType()),
+		Size:           &i.ManifestSize,
+		ArtifactStatus: new(ecrmodel.ArtifactStatusActive),
+	}
+	if i.Annotations == "" {
+		return out, nil
+	}
+	return out, json.Unmarshal([]byte(i.Annotations), &out.Annotations)
+}
