@@ -61,7 +61,7 @@ bench: build ## Lighterage, the ceiling and CNCF distribution in one run, with r
 	@bench/run.sh
 
 e2e: build ## real clients against the real binary
-	@tools/need.sh docker skopeo aws boto3 strace busybox crane
+	@tools/need.sh postgresql docker skopeo aws boto3 strace busybox crane
 	@LIGHTERAGE_BINARY=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 10m ./test/e2e/...
 
 check: build lint gen-diff test race e2e ## what CI runs

@@ -40,13 +40,19 @@ func (l *ledger) add(write func()) {
 // TestWhatWasAcknowledgedSurvivesKill: I4, over both doors, three times on one
 // data directory.
 func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
-	s := start(t, launch{})
+	t.Run("on SQLite", func(t *testing.T) { surviveKills(t, launch{}) })
+	t.Run("on PostgreSQL", func(t *testing.T) { surviveKills(t, launch{database: startPostgres(t)}) })
+}
+
+func surviveKills(t *testing.T, how launch) {
+	s := start(t, how)
 	g := s.login(t)
 	createService(t, s)
 	l := &ledger{blobs: map[string]digest.Digest{}, tags: map[string]digest.Digest{}, registered: map[string]bool{}}
+	how.dir, how.addr = s.dir, s.addr
 	for round := range 3 {
 		pushUntilKilled(t, s, g, l, round)
-		s = start(t, launch{dir: s.dir, addr: s.addr})
+		s = start(t, how)
 		// The token was issued before the kill, and holds.
 		l.check(t, s, g)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,10 +81,11 @@ func (b *buffer) String() string {
 
 // launch is how a server is started; the zero value is the usual way.
 type launch struct {
-	dir     string   // an earlier server's data; empty: new
-	addr    string   // an earlier server's address; empty: a free port
-	wrapper []string // a command in front of the server's
-	ownKeys bool     // let the server make its root credentials
+	dir      string   // an earlier server's data; empty: new
+	addr     string   // an earlier server's address; empty: a free port
+	database string   // --database; empty: the default
+	wrapper  []string // a command in front of the server's
+	ownKeys  bool     // let the server make its root credentials
 }
 
 func start(t testing.TB, l launch) *server {
@@ -110,7 +112,10 @@ func (l launch) begin(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(l.wrapper, binary(t), "serve", "--listen", "127.0.0.1:"+port, "--data-dir", l.dir)
+	args := append(slices.Clone(l.wrapper), binary(t), "serve", "--listen", "127.0.0.1:"+port, "--data-dir", l.dir)
+	if l.database != "" {
+		args = append(args, "--database", l.database)
+	}
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Env = append(os.Environ(), "HOME="+l.dir)
 	if !l.ownKeys {
