@@ -41,7 +41,7 @@ func (l *ledger) add(write func()) {
 // data directory.
 func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
 	t.Run("on SQLite", func(t *testing.T) { surviveKills(t, launch{}) })
-	t.Run("on PostgreSQL", func(t *testing.T) { surviveKills(t, launch{database: startPostgres(t)}) })
+	t.Run("on PostgreSQL", func(t *testing.T) { surviveKills(t, launch{flags: []string{"--database", startPostgres(t)}}) })
 }
 
 func surviveKills(t *testing.T, how launch) {

@@ -83,7 +83,7 @@ func (b *buffer) String() string {
 type launch struct {
 	dir      string   // an earlier server's data; empty: new
 	addr     string   // an earlier server's address; empty: a free port
-	database string   // --database; empty: the default
+	flags    []string // more of them
 	wrapper  []string // a command in front of the server's
 	ownKeys  bool     // let the server make its root credentials
 }
@@ -113,9 +113,7 @@ func (l launch) begin(t testing.TB) *server {
 		t.Fatal(err)
 	}
 	args := append(slices.Clone(l.wrapper), binary(t), "serve", "--listen", "127.0.0.1:"+port, "--data-dir", l.dir)
-	if l.database != "" {
-		args = append(args, "--database", l.database)
-	}
+	args = append(args, l.flags...)
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Env = append(os.Environ(), "HOME="+l.dir)
 	if !l.ownKeys {

@@ -1,0 +1,70 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// TestFullDiskDamagesNothing: with no room left pushes are refused by an
+// answer; what was acknowledged stays readable, now and after a restart.
+func TestFullDiskDamagesNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	s := start(t, launch{dir: dir})
+	g := s.login(t)
+
+	kept := map[string]digest.Digest{} // by tag
+	refused := fillDisk(t, g, kept)
+	if !answered(refused) {
+		t.Fatalf("a push onto the full disk ended with %v, want an answer", refused)
+	}
+	if len(kept) == 0 {
+		t.Fatal("nothing was acknowledged before the disk was full")
+	}
+	readBack(t, g, kept)
+	s.kill()
+	start(t, launch{dir: dir, addr: s.addr})
+	readBack(t, g, kept)
+}
+
+// fillDisk pushes images, with layers on both sides of the inline limit, until
+// one is refused.
+func fillDisk(t *testing.T, g *registry, kept map[string]digest.Digest) error {
+	t.Helper()
+	for i := range 400 {
+		config, layer := random(2000), random(40<<10)
+		if i%3 == 0 {
+			layer = random(1 << 20)
+		}
+		manifest, tag := manifestOf(config, layer), fmt.Sprintf("t%d", i)
+		for _, b := range [][]byte{config, layer} {
+			if err := g.pushBlob("disk/app", b); err != nil {
+				return err
+			}
+		}
+		if err := g.putManifest("disk/app", tag, manifest); err != nil {
+			return err
+		}
+		kept[tag] = digest.FromBytes(manifest)
+	}
+	t.Fatal("24 MiB took 140 MiB")
+	return nil
+}
+
+func readBack(t *testing.T, g *registry, kept map[string]digest.Digest) {
+	t.Helper()
+	for tag, want := range kept {
+		m, err := g.getManifest("disk/app", tag)
+		if err != nil || digest.FromBytes(m) != want {
+			t.Errorf("%s was acknowledged as %s; now %s, error %v", tag, want, digest.FromBytes(m), err)
+		}
+	}
+}
