@@ -81,11 +81,11 @@ func (b *buffer) String() string {
 
 // launch is how a server is started; the zero value is the usual way.
 type launch struct {
-	dir      string   // an earlier server's data; empty: new
-	addr     string   // an earlier server's address; empty: a free port
-	flags    []string // more of them
-	wrapper  []string // a command in front of the server's
-	ownKeys  bool     // let the server make its root credentials
+	dir     string   // an earlier server's data; empty: new
+	addr    string   // an earlier server's address; empty: a free port
+	flags   []string // more of them
+	wrapper []string // a command in front of the server's
+	ownKeys bool     // let the server make its root credentials
 }
 
 func start(t testing.TB, l launch) *server {
