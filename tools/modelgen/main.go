@@ -1,4 +1,4 @@
-// Modelgen writes the packages below internal/api/awsmodel from the service
+// Command modelgen writes the packages below internal/api/awsmodel from the service
 // models in models/. Models of other protocols than AWS JSON are passed over:
 // their fronts are written by hand.
 package main

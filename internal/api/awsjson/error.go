@@ -1,9 +1,10 @@
 package awsjson
 
 import (
-	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/lighterage/lighterage/internal/fault"
@@ -14,7 +15,7 @@ type Answer struct {
 	Status  int
 	Type    string         // the shape's name
 	Message string         // empty: the body has no message member
-	Extra   map[string]any // further members by wire name
+	Extra   map[string]any // further members by wire name: strings, numbers, truths
 }
 
 // framework are the errors that come before or around an operation and are
@@ -123,18 +124,22 @@ func (s *Service) complete(a Answer) Answer {
 	return a
 }
 
-// body returns the answer as JSON.
-func (a Answer) body() ([]byte, error) {
-	members := map[string]any{"__type": a.Type}
+// body returns the answer as JSON, without further members that have no JSON.
+func (a Answer) body() []byte {
+	e := encoder{buf: []byte(`{"__type":`)}
+	e.string(a.Type)
 	if a.Message != "" {
-		members["message"] = a.Message
+		e.buf = append(e.buf, `,"message":`...)
+		e.string(a.Message)
 	}
-	for name, value := range a.Extra {
-		members[name] = value
+	for _, name := range slices.Sorted(maps.Keys(a.Extra)) {
+		text, err := json.Marshal(a.Extra[name])
+		if err != nil {
+			continue
+		}
+		e.buf = append(e.buf, ',')
+		e.string(name)
+		e.buf = append(append(e.buf, ':'), text...)
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(members)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return append(e.buf, '}')
 }

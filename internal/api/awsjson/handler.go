@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/name"
@@ -37,35 +35,19 @@ type Authorizer interface {
 	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
 }
 
-// Outcome is one finished request, for the one event that is written about it.
-type Outcome struct {
-	RequestID string
-	Service   string // empty: the target named none
-	Operation string // empty: the target named none of the service
-	Caller    identity.Caller
-	Error     string // the shape of the error; empty: it succeeded
-}
-
-// Config is what a Handler is made of.
+// Config is what a Handler is made of. All but Memory must be set.
 type Config struct {
 	Services      []Service
 	Authenticator Authenticator
 	Authorizer    Authorizer
-	Logger        *slog.Logger // gets the causes that clients do not see
 	Now           func() time.Time
-	// Base returns how the client addressed this server; nil: as the request
-	// came, whatever stands before the server.
-	Base func(*http.Request) (scheme, host string)
-	// RequestID names the request; nil: a random UUID.
-	RequestID func(*http.Request) string
-	// Observe is told of every finished request; nil: nobody is.
-	Observe func(context.Context, Outcome)
 	// Memory is what all requests together may hold of blobs and long
 	// strings, in bytes; 0: DefaultMemory.
 	Memory int64
 }
 
-// Handler serves the operations of all its services.
+// Handler serves the operations of all its services. It stands behind
+// edge.Handler, which names each request and writes what became of it.
 type Handler struct {
 	config   Config
 	services map[string]*target // by target prefix
@@ -79,15 +61,6 @@ type target struct {
 
 // New returns a handler. It fails if a service's table does not fit its model.
 func New(c Config) (*Handler, error) {
-	if c.Base == nil {
-		c.Base = asItCame
-	}
-	if c.RequestID == nil {
-		c.RequestID = func(*http.Request) string { return uuid.NewString() }
-	}
-	if c.Observe == nil {
-		c.Observe = func(context.Context, Outcome) {}
-	}
 	if c.Memory == 0 {
 		c.Memory = DefaultMemory
 	}
@@ -103,21 +76,13 @@ func New(c Config) (*Handler, error) {
 	return h, nil
 }
 
-func asItCame(r *http.Request) (scheme, host string) {
-	if r.TLS != nil {
-		return "https", r.Host
-	}
-	return "http", r.Host
-}
-
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{handler: h, w: w, r: r}
-	x.outcome.RequestID = h.config.RequestID(r)
+	x := &exchange{handler: h, w: w, r: r, event: edge.From(r.Context())}
 	if err := x.serve(); err != nil {
+		x.event.Err = err
 		x.fail(err)
 	}
-	h.config.Observe(r.Context(), x.outcome)
 }
 
 // exchange is one request on its way to an answer.
@@ -126,7 +91,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	service *Service // nil until the target named one
-	outcome Outcome
+	event   *edge.Request
 }
 
 func (x *exchange) serve() error {
@@ -149,7 +114,7 @@ func (x *exchange) serve() error {
 	if err != nil {
 		return err
 	}
-	x.outcome.Caller = caller
+	x.event.Principal = caller.ARN
 	if decodeErr != nil {
 		return decodeErr
 	}
@@ -170,15 +135,15 @@ func (x *exchange) route() (*Operation, error) {
 	if !ok {
 		return nil, fault.New(fault.OperationUnknown)
 	}
-	x.service, x.outcome.Service = t.service, t.service.Model.Name
+	x.service = t.service
 	op, ok := t.rows[operation]
 	if !ok {
 		return nil, fault.New(fault.OperationUnknown)
 	}
-	x.outcome.Operation = operation
 	if op == nil {
 		return nil, &fault.Error{Reason: fault.OperationNotOffered, Action: operation}
 	}
+	x.event.Action = op.Action
 	return op, nil
 }
 
@@ -192,11 +157,10 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 	} else if declared >= 0 {
 		d.size = declared
 	}
-	defer boundArrival(x.w, d.size)()
 
 	buffer := x.handler.memory.buffers.Get().(*[bufferSize]byte)
 	defer x.handler.memory.buffers.Put(buffer)
-	b := newBody(x.r.Body, op.limit)
+	b := newBody(x.r.Body, op.limit, d.size, x.handler.config.Now)
 	d.src, d.buf = b, buffer[:]
 	decodeErr = d.input(op.input, in)
 	if err := b.drain(buffer[:]); err != nil {
@@ -212,8 +176,7 @@ func (x *exchange) act(op *Operation, caller identity.Caller, in reflect.Value) 
 			Reason: fault.ParameterInvalid, Member: bad.Path, Value: bad.Value, Constraint: op.service.Style.Constraint(*bad),
 		}
 	}
-	call := &Call{Caller: caller, Registry: caller.Registry(), RequestID: x.outcome.RequestID}
-	call.Scheme, call.Host = x.handler.config.Base(x.r)
+	call := &Call{Caller: caller, Registry: caller.Registry(), Scheme: x.event.Scheme, Host: x.event.Host, RequestID: x.event.ID}
 	named := op.registryID(in.Elem())
 	if named != "" {
 		account, err := name.ParseAccountID(string(named))
@@ -229,6 +192,7 @@ func (x *exchange) act(op *Operation, caller identity.Caller, in reflect.Value) 
 	if named != "" {
 		resource.Account = call.Registry.Account
 	}
+	x.event.Resource = resource.ARN
 	if err := x.handler.config.Authorizer.Authorize(x.r.Context(), caller, op.Action, resource); err != nil {
 		return nil, err
 	}
@@ -242,7 +206,7 @@ func (x *exchange) headers(size int64) {
 	header := x.w.Header()
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.FormatInt(size, 10))
-	header.Set("X-Amzn-Requestid", x.outcome.RequestID)
+	header.Set("X-Amzn-Requestid", x.event.ID)
 	header.Set("Date", x.handler.config.Now().UTC().Format(http.TimeFormat))
 }
 
@@ -262,28 +226,15 @@ func (x *exchange) answer(op *Operation, out any) error {
 		e = encoder{to: x.w, buf: e.buf[:0]}
 		e.value(op.output, v.Elem())
 	}
-	if _, err := x.w.Write(e.buf); err != nil && e.err == nil {
-		e.err = err
-	}
-	if e.err != nil {
-		x.handler.config.Logger.DebugContext(x.r.Context(), "answer not received", "request", x.outcome.RequestID, "error", e.err)
-	}
+	_, err := x.w.Write(e.buf)
+	x.event.Err = errors.Join(e.err, err) // the client went away; the status is sent
 	return nil
 }
 
 // fail sends an error.
 func (x *exchange) fail(err error) {
 	a := x.service.Answer(err)
-	x.outcome.Error = a.Type
-	log := x.handler.config.Logger.With("request", x.outcome.RequestID, "operation", x.outcome.Operation)
-	if a.Status >= http.StatusInternalServerError {
-		log.ErrorContext(x.r.Context(), "operation failed", "error", err)
-	}
-	text, err := a.body()
-	if err != nil {
-		log.ErrorContext(x.r.Context(), "error not encoded", "type", a.Type, "error", err)
-		text = []byte(`{"__type":"InternalFailure"}`)
-	}
+	text := a.body()
 	x.headers(int64(len(text)))
 	x.w.Header().Set("X-Amzn-Errortype", a.Type)
 	x.w.WriteHeader(a.Status)

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -47,7 +46,6 @@ func partHandler(t testing.TB, memory int64, part func(awsmodel.Blob), image fun
 		Services:      []awsjson.Service{{Model: ecrmodel.Model, Operations: offered, NotOffered: others, Style: awsjson.InvalidParameter}},
 		Authenticator: s,
 		Authorizer:    access.New(),
-		Logger:        slog.New(slog.DiscardHandler),
 		Now:           s.now,
 		Memory:        memory,
 	})
@@ -123,7 +121,7 @@ func TestLargestManifest(t *testing.T) {
 		h.ServeHTTP(w, request("AmazonEC2ContainerRegistry_V20150921.PutImage", strings.NewReader(`{"repositoryName":"ab","imageManifest":"`+manifest+`"}`)))
 		return w
 	}
-	for name, escaped := range map[string]string{"plain": "a", "quotes": `\"`, "every character escaped": `\u00e9`} {
+	for name, escaped := range map[string]string{"plain": "a", "every character escaped": `\u00e9`} {
 		if w := send(strings.Repeat(escaped, largest)); w.Code != 200 || len([]rune(got)) != largest {
 			t.Errorf("%s: got %d %.200s", name, w.Code, w.Body)
 		}

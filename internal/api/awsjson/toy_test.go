@@ -1,12 +1,10 @@
 package awsjson_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -17,6 +15,7 @@ import (
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
+	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 )
@@ -119,9 +118,8 @@ type stand struct {
 	beginErr, finishErr error
 	hash                string // what Finish was told
 	handle              func(context.Context, *awsjson.Call, *toyInput) (*toyOutput, error)
-	logged              bytes.Buffer
-	outcomes            []awsjson.Outcome
-	memory              int64
+	event               edge.Request
+	clock               func() time.Time // nil: it is always noon
 }
 
 func (s *stand) Begin(*http.Request, string) (awsjson.Pending, error) { return s, s.beginErr }
@@ -134,7 +132,12 @@ func (s *stand) Finish(hash string) (identity.Caller, error) {
 	return identity.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", Region: "eu-west-1"}, nil
 }
 
-func (s *stand) now() time.Time { return noon }
+func (s *stand) now() time.Time {
+	if s.clock != nil {
+		return s.clock()
+	}
+	return noon
+}
 
 func (s *stand) service() awsjson.Service {
 	return awsjson.Service{
@@ -164,11 +167,7 @@ func (s *stand) handler(t testing.TB) *awsjson.Handler {
 		Services:      []awsjson.Service{s.service()},
 		Authenticator: s,
 		Authorizer:    access.New(),
-		Logger:        slog.New(slog.NewTextHandler(&s.logged, nil)),
 		Now:           s.now,
-		RequestID:     func(*http.Request) string { return "request-1" },
-		Observe:       func(_ context.Context, o awsjson.Outcome) { s.outcomes = append(s.outcomes, o) },
-		Memory:        s.memory,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +184,8 @@ func (s *stand) post(t testing.TB, text string) *httptest.ResponseRecorder {
 func (s *stand) send(t testing.TB, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.handler(t).ServeHTTP(w, r)
+	s.event = edge.Request{ID: "request-1", Scheme: "http", Host: "example.com"}
+	s.handler(t).ServeHTTP(w, r.WithContext(edge.With(r.Context(), &s.event)))
 	return w
 }
 
