@@ -35,7 +35,9 @@ type Authorizer interface {
 	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
 }
 
-// Config is what a Handler is made of. All but Memory must be set.
+// Config is what a Handler is made of. All but Memory must be set. A request's
+// id and the address that its client used come from its edge.Request, and
+// principal, action, resource and error go there: nothing is logged here.
 type Config struct {
 	Services      []Service
 	Authenticator Authenticator
