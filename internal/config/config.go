@@ -36,6 +36,7 @@ type Config struct {
 	TLSCert, TLSKey       string // files; both or none
 	ECRStrict             bool
 	LogLevel              slog.Level
+	AllowUnsafePostgres   bool // a server that can lose acknowledged transactions in a crash
 
 	KMSKeys          map[string]string // ARN, key id or alias to enabled, disabled or pending-deletion
 	Quotas           Quotas
@@ -75,8 +76,9 @@ var settings = []setting{
 	{"trusted-proxies", "", "comma-separated addresses or `networks` whose X-Forwarded-For, -Proto and -Host are believed", setProxies},
 	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
 	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
-	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setStrict},
+	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setBool(func(c *Config) *bool { return &c.ECRStrict })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
+	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
 	{"kms-keys", "", "encryption keys that exist, `key=state,…`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
 	{"quotas", "", "quotas that differ from the defaults, `name=number,…` (0 where allowed: unlimited)", setQuotas},
 	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
@@ -93,7 +95,8 @@ func (c Config) Redacted() map[string]string {
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
-		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(), "kms-keys": format(len(c.KMSKeys)),
+		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(),
+		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
 		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
 	}

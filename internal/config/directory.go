@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -115,15 +114,4 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// BootID identifies the machine's boot: what was written and not synced is
-// gone when it changes. Where the kernel does not tell, each process has its
-// own, which only costs reading such bytes again.
-func BootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if s := strings.TrimSpace(string(id)); err == nil && s != "" {
-		return s
-	}
-	return "process-" + rand.Text()
 }

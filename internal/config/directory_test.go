@@ -132,9 +132,3 @@ func TestRunning(t *testing.T) {
 		t.Errorf("read %v, %v, want %v", got, err, want)
 	}
 }
-
-func TestBootIDStays(t *testing.T) {
-	if a, b := config.BootID(), config.BootID(); a == "" || a != b {
-		t.Errorf("boot ids %q and %q of one boot", a, b)
-	}
-}

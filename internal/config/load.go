@@ -66,6 +66,15 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.String(fileKey, "", "YAML `file` of settings, with the keys of the flags")
 }
 
+// Keys returns the name of every setting's flag.
+func Keys() []string {
+	var keys []string
+	for _, s := range settings {
+		keys = append(keys, s.key)
+	}
+	return keys
+}
+
 // Environ returns the process's environment.
 func Environ() []string { return os.Environ() }
 

@@ -221,15 +221,17 @@ func setProxies(c *Config, v value) error {
 	return nil
 }
 
-func setStrict(c *Config, v value) error {
-	s, err := v.text()
-	if err != nil {
-		return err
+func setBool(of func(*Config) *bool) func(*Config, value) error {
+	return func(c *Config, v value) error {
+		s, err := v.text()
+		if err != nil {
+			return err
+		}
+		if *of(c), err = strconv.ParseBool(s); err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		return nil
 	}
-	if c.ECRStrict, err = strconv.ParseBool(s); err != nil {
-		return fmt.Errorf("%q is neither true nor false", s)
-	}
-	return nil
 }
 
 var levels = map[string]slog.Level{

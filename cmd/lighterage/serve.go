@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/server"
+)
+
+const serveHelp = `Serve answers on one address: the Amazon ECR API, the Amazon Lightsail
+container API, STS GetCallerIdentity, and the Docker Registry protocol.
+
+Every flag is also an environment variable, --data-dir is LIGHTERAGE_DATA_DIR,
+and a key of the YAML file that --config names. Flags beat variables, variables
+beat the file. Relative paths start from the working directory.
+
+The root access key is LIGHTERAGE_ROOT_ACCESS_KEY_ID with
+LIGHTERAGE_ROOT_SECRET_ACCESS_KEY; without them it is drawn at the first start.
+It is kept in the data directory, in the file root-credentials.
+
+SIGTERM and SIGINT let requests in flight finish; a second one ends at once.
+
+Exit codes:
+  0  stopped as asked
+  1  could not go on: an address in use, or a second signal
+  2  the command line, a setting or a root credential cannot be used
+  3  a directory or store cannot be used: in use by another process, read-only,
+     full, not the one that belongs to the other, or a failed commit or sync
+
+Quotas (--quotas name=number,…) and their defaults:
+  %s`
+
+func newServe(program string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the registry",
+		Long:  fmt.Sprintf(serveHelp, strings.Join(config.QuotaNames(), "\n  ")),
+		Args:  noArguments,
+	}
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		environ := config.Environ()
+		c, err := config.Load(cmd.Flags(), environ)
+		if err != nil {
+			return err
+		}
+		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+		log.Debug("settings", "config", c.Redacted())
+		ctx, stop := untilSignal(log)
+		defer stop()
+		return server.Run(ctx, c, server.Launch{
+			Environ: environ,
+			Clock:   time.Now,
+			Logger:  log,
+			Fatal: func(err error) {
+				log.Error("the store failed; ending so that nothing is acknowledged that is not durable", "error", err)
+				os.Exit(exitStore)
+			},
+			Started: func(r config.Running) {
+				if isatty.IsTerminal(os.Stdout.Fd()) {
+					startPage(os.Stdout, program, c, r)
+					return
+				}
+				log.Info("serving", "url", r.URL, "data", c.DataDir, "account", c.Account, "region", c.Region)
+			},
+		})
+	}
+	return cmd
+}
+
+// untilSignal returns a context that the first signal ends. The second ends
+// the process.
+func untilSignal(log *slog.Logger) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		for s := range signals {
+			if ctx.Err() != nil {
+				log.Warn("ending at once", "signal", s.String())
+				os.Exit(exitFailed)
+			}
+			log.Info("shutting down", "signal", s.String())
+			cancel()
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); cancel() }
+}
+
+// startPage is what a person sees: where it is, how to log in, what to try.
+func startPage(w io.Writer, program string, c config.Config, r config.Running) {
+	_, host, _ := strings.Cut(r.URL, "://")
+	env := quote(program) + " env"
+	if c.DataDir != filepath.Clean("lighterage-data") {
+		env += " --data-dir " + quote(c.DataDir)
+	}
+	fmt.Fprintf(w, `
+  Lighterage serves on %s
+  Everything is kept in %s. Ctrl-C stops the server.
+
+  In another terminal, log in:
+
+    eval "$(%s)"
+    aws ecr get-login-password | docker login -u AWS --password-stdin %s
+
+  Then try:
+
+    aws ecr create-repository --repository-name hello
+    docker tag alpine %s/hello:1 && docker push %s/hello:1
+    aws ecr describe-images --repository-name hello
+
+`, r.URL, c.DataDir, env, host, host, host)
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/blob/disk"
+	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/worker"
+)
+
+// Bounds of what a client may take before its request has begun, and of what
+// it may send as headers.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// Launch is what Run needs beside the configuration. Every field must be set.
+type Launch struct {
+	Environ []string // for the root credentials
+	Clock   func() time.Time
+	Logger  *slog.Logger
+	Fatal   func(error)          // see StoreOptions
+	Started func(config.Running) // told once connections are accepted
+}
+
+// Run serves until ctx ends. Its errors are *config.Error, *StoreError, or
+// what kept it from listening.
+func Run(ctx context.Context, c config.Config, l Launch) (err error) {
+	stores, err := OpenStores(ctx, c, StoreOptions{Clock: l.Clock, Logger: l.Logger, Fatal: l.Fatal})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := stores.Close(); closed != nil && err == nil {
+			err = &StoreError{closed}
+		}
+	}()
+	root, err := config.RootCredentials(c.DataDir, l.Environ)
+	if err != nil {
+		return storeError(err)
+	}
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
+	if err != nil {
+		return storeError(err)
+	}
+	ln, err := Listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	running := config.Running{URL: localURL(c, ln.Addr()), Region: string(c.Region)}
+	if err := config.WriteRunning(c.DataDir, running); err != nil {
+		ln.Close()
+		return &StoreError{err}
+	}
+	l.Started(running)
+	return s.Serve(ctx, ln)
+}
+
+func storeError(err error) error {
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return err
+	}
+	return &StoreError{err}
+}
+
+// Listen opens the configured address, with TLS if there is a certificate.
+func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, listenError(c.Listen, err, runtime.GOOS)
+	}
+	if c.TLSCert == "" {
+		return ln, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		ln.Close()
+		return nil, &config.Error{Key: "tls-cert", Err: err}
+	}
+	return tls.NewListener(ln, &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}), nil
+}
+
+// listenError says in one line what is wrong with the address.
+func listenError(address string, err error, goos string) error {
+	switch {
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen: %w", err)
+	case goos == "darwin":
+		return fmt.Errorf("address %s is in use; on macOS port 5000 is often AirPlay Receiver's (System Settings, General, AirDrop & Handoff): switch it off, or choose another port with --listen", address)
+	}
+	return fmt.Errorf("address %s is in use by another program; stop it, or choose another with --listen", address)
+}
+
+// localURL is how a client on the same machine reaches the address.
+func localURL(c config.Config, a net.Addr) string {
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	_, port, _ := net.SplitHostPort(a.String())
+	switch host {
+	case "", "0.0.0.0", "::", "127.0.0.1", "::1":
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Serve answers on the listener and runs the background passes until ctx ends;
+// then it lets requests in flight finish within the configured time, and
+// writes down what is only in memory.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	log := s.parts.Logger
+	h := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	passes := worker.Start(log, s.passes...)
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(ln) }()
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		err = s.drain(h)
+	}
+	passes.Stop()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.parts.Config.ShutdownTimeout)
+	defer cancel()
+	if closed := s.Close(end); closed != nil {
+		err = errors.Join(err, &StoreError{fmt.Errorf("write down uploads: %w", closed)})
+	}
+	return err
+}
+
+// drain stops accepting and waits for requests in flight. Those that take too
+// long are cut, which is no failure: their clients learn that they failed.
+func (s *Server) drain(h *http.Server) error {
+	s.ending.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.parts.Config.ShutdownTimeout)
+	defer cancel()
+	err := h.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.parts.Logger.Warn("requests were cut that did not finish in time", "allowed", s.parts.Config.ShutdownTimeout)
+		return h.Close()
+	}
+	return err
+}

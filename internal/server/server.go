@@ -1,0 +1,141 @@
+// Package server is the assembly: it alone knows which store, which rules and
+// which fronts there are, builds each from the configuration, and runs them
+// from the first connection to the last.
+//
+//  1. A store that is not the one that belongs to the other is refused before
+//     anything is written to either.
+//  2. A directory has one server.
+//  3. At the end nothing is cut that can finish within the time allowed, and
+//     what was answered is durable before the stores close.
+//
+// It has no rule and speaks no protocol of its own.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/oci"
+	"github.com/lighterage/lighterage/internal/api/ops"
+	"github.com/lighterage/lighterage/internal/api/sts"
+	"github.com/lighterage/lighterage/internal/blob"
+	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/gc"
+	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/worker"
+)
+
+// Parts is what a server is made of. Every field must be set.
+type Parts struct {
+	Config config.Config
+	Root   config.Credentials
+	Meta   meta.Store
+	Blobs  blob.Store
+	BootID string // of the machine
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// Server is the rules and fronts over two stores.
+type Server struct {
+	parts     Parts
+	catalogue *registry.Catalogue
+	handler   http.Handler
+	passes    []worker.Pass
+	ending    atomic.Bool
+}
+
+const (
+	downloadTTL = time.Hour
+	// urlTTL keeps removed bytes longer than any download URL to them works.
+	urlTTL = downloadTTL + 10*time.Minute
+	// idle cuts a connection whose request or answer does not move.
+	idle = time.Minute
+)
+
+// Build makes a server over opened stores, which stay the caller's to close.
+func Build(ctx context.Context, p Parts) (*Server, error) {
+	c := p.Config
+	addresses, err := edge.NewAddresses(c.RegistryHost, c.LightsailRegistryHost)
+	if err != nil {
+		return nil, &config.Error{Err: err}
+	}
+	authority, err := identity.New(ctx, identity.Config{
+		Keys:        []identity.AccessKey{identity.RootKey(c.Account, p.Root.AccessKeyID, identity.NewSecret(p.Root.SecretAccessKey.Reveal()))},
+		Store:       p.Meta,
+		Regions:     func(r name.Region) bool { return slices.Contains(c.Regions, r) },
+		Clock:       p.Clock,
+		DownloadTTL: downloadTTL,
+		Logger:      p.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("root credentials: %w", err)
+	}
+	s := &Server{parts: p, catalogue: registry.New(registryConfig(p))}
+	decider := access.New()
+	auth := forwarded{authority}
+	json, err := s.awsJSON(auth, authority, decider, addresses)
+	if err != nil {
+		return nil, err
+	}
+	root := &router{
+		oci: oci.New(oci.Config{Catalogue: s.catalogue, Auth: authority, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
+		aws: json,
+		sts: sts.New(auth, decider),
+		ops: ops.New(s.ready),
+	}
+	s.handler = edge.Handler(root, edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle})
+	collector := gc.New(gc.Config{Meta: p.Meta, Blobs: p.Blobs, Logger: p.Logger, LayerGrace: c.LayerGrace, URLTTL: urlTTL})
+	s.passes = []worker.Pass{
+		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},
+		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
+		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
+	}
+	return s, nil
+}
+
+// Handler is everything that the server answers.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Passes is what the server does in the background while Serve runs.
+func (s *Server) Passes() []worker.Pass { return s.passes }
+
+// Close writes down what is only in memory. The stores may be closed after it.
+func (s *Server) Close(ctx context.Context) error { return s.catalogue.Close(ctx) }
+
+var errEnding = errors.New("the server is shutting down")
+
+func (s *Server) ready(ctx context.Context) error {
+	if s.ending.Load() {
+		return errEnding
+	}
+	return s.parts.Meta.Ping(ctx)
+}
+
+func registryConfig(p Parts) registry.Config {
+	c, q := p.Config, p.Config.Quotas
+	keys := registry.Keys{}
+	for key, state := range c.KMSKeys {
+		keys[key] = registry.KeyState(state)
+	}
+	return registry.Config{
+		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: p.BootID, Keys: keys,
+		Limits: registry.Limits{
+			Repositories: q.RepositoriesPerRegistry, ImagesPerRepo: q.ImagesPerRepository, TagsPerImage: q.TagsPerImage,
+			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,
+			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, MountReferencedOnly: c.ECRStrict,
+		},
+		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
+	}
+}
