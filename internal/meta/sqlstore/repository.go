@@ -10,8 +10,10 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 )
 
-const repositorySelect = `SELECT r.id, r.name, r.mutability, r.mutability_filters, r.scan_on_push, r.encryption_type, r.kms_key, r.created_at
-	FROM repository_name n JOIN repository r ON r.id = n.repository_id `
+const (
+	repositoryColumns = `r.id, r.name, r.mutability, r.mutability_filters, r.scan_on_push, r.encryption_type, r.kms_key, r.created_at`
+	repositorySelect  = `SELECT ` + repositoryColumns + ` FROM repository_name n JOIN repository r ON r.id = n.repository_id `
+)
 
 func readRepository(r *row, registry name.RegistryID, space meta.Space) meta.Repository {
 	return meta.Repository{
@@ -140,14 +142,9 @@ func (t *tx) RepositoryOf(id meta.RepositoryID, lock meta.Lock) (meta.Repository
 	err := t.row(func(r *row) {
 		registry := name.RegistryID{Account: name.AccountID(r.text(8)), Region: name.Region(r.text(9))}
 		found = readRepository(r, registry, meta.Space(r.int(10)))
-	}, t.locked(`SELECT r.id, r.name, r.mutability, r.mutability_filters, r.scan_on_push, r.encryption_type, r.kms_key, r.created_at,
-			g.account, g.region, g.space FROM repository r JOIN registry g ON g.id = r.registry_id WHERE r.id = ?1`, lock, "r"), id)
+	}, t.locked(`SELECT `+repositoryColumns+`, g.account, g.region, g.space
+		FROM repository r JOIN registry g ON g.id = r.registry_id WHERE r.id = ?1`, lock, "r"), id)
 	return found, err
-}
-
-// LockRepository locks the row itself, which stays when the name goes.
-func (t *tx) LockRepository(id meta.RepositoryID) error {
-	return t.row(func(*row) {}, t.locked(`SELECT r.id FROM repository r WHERE r.id = ?1`, meta.LockExclusive, "r"), id)
 }
 
 // UnlinkRepository frees the name.

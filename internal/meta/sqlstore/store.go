@@ -73,8 +73,8 @@ func newStore(e engine) *Store { return &Store{engine: e, registries: &registrie
 func (s *Store) View(ctx context.Context, fn func(meta.Tx) error) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if s.closed {
-		return errClosed
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	return s.engine.view(ctx, func(t *tx) error {
 		t.registries = s.registries
@@ -86,8 +86,8 @@ func (s *Store) View(ctx context.Context, fn func(meta.Tx) error) error {
 func (s *Store) Update(ctx context.Context, fn func(meta.Tx) error) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if s.closed {
-		return errClosed
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	var learned map[registryKey]int64
 	err := s.engine.update(ctx, func(t *tx) error {
@@ -106,10 +106,17 @@ func (s *Store) Update(ctx context.Context, fn func(meta.Tx) error) error {
 func (s *Store) Ping(ctx context.Context) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.engine.ping(ctx)
+}
+
+func (s *Store) ready(ctx context.Context) error {
 	if s.closed {
 		return errClosed
 	}
-	return s.engine.ping(ctx)
+	return ctx.Err()
 }
 
 // Close waits for what runs and releases the database.

@@ -28,6 +28,7 @@ type writer struct {
 	conn       *sqliteConn
 	checkpoint *checkpointer
 	log        *slog.Logger
+	clock      func() time.Time
 	fatal      func(error)
 
 	queue chan *call
@@ -51,7 +52,7 @@ type call struct {
 
 func startWriter(conn *sqliteConn, c *checkpointer, o Options) *writer {
 	w := &writer{
-		conn: conn, checkpoint: c, log: o.logger(), fatal: o.Fatal,
+		conn: conn, checkpoint: c, log: o.logger(), clock: o.Clock, fatal: o.Fatal,
 		queue: make(chan *call, 2*groupCalls), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go w.loop()
@@ -121,7 +122,7 @@ func (w *writer) answer(calls []*call) {
 
 // next returns a closure that waits, while the group has room and time.
 func (w *writer) next(size int, since time.Time) *call {
-	if size >= groupCalls || time.Since(since) > groupTime {
+	if size >= groupCalls || w.clock().Sub(since) > groupTime {
 		return nil
 	}
 	for {
@@ -148,7 +149,7 @@ func (w *writer) group(first *call) []*call {
 		w.rollback()
 		return calls
 	}
-	since := time.Now()
+	since := w.clock()
 	for c := w.next(1, since); c != nil; c = w.next(len(calls), since) {
 		calls = append(calls, c)
 		if !w.nested(c) {

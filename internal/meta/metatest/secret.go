@@ -1,0 +1,39 @@
+package metatest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lighterage/lighterage/internal/meta"
+)
+
+func testSecret(f *fixture) {
+	f.on("a secret stays what it first was", func(f *fixture) {
+		errs := f.together(10, func(i int, t meta.Tx) error { return t.PutSecret("tokens", []byte{0, byte(i), 255}) })
+		if diff := cmp.Diff(map[string]int{"done": 1, "exists": 9}, outcomes(errs, meta.ErrExists, "exists")); diff != "" {
+			f.Error(diff)
+		}
+		f.view(func(t meta.Tx) error {
+			got, err := t.Secret("tokens")
+			if len(got) != 3 || errs[got[1]] != nil {
+				return fmt.Errorf("secret %v, %w", got, err)
+			}
+			return err
+		})
+		f.misses(meta.ErrNotFound, func(t meta.Tx) error {
+			_, err := t.Secret("other")
+			return err
+		})
+	})
+	f.on("the store has an identity", func(f *fixture) {
+		f.view(func(t meta.Tx) error {
+			id, generation, err := t.Identity()
+			if err == nil && (len(id) != 36 || generation != 1) {
+				err = errors.New(fmt.Sprint("identity ", id, " generation ", generation))
+			}
+			return err
+		})
+	})
+}

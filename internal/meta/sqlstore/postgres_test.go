@@ -1,0 +1,27 @@
+package sqlstore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
+)
+
+func TestPostgres(t *testing.T) {
+	server := metatest.StartPostgres(t)
+	metatest.Run(t, func(t testing.TB) func(testing.TB) meta.Store {
+		url := server.NewDatabase(t)
+		return func(t testing.TB) meta.Store { return openPostgres(t, url) }
+	})
+}
+
+func openPostgres(t testing.TB, url string) *sqlstore.Store {
+	s, err := sqlstore.OpenPostgres(context.Background(), url, sqlstore.Options{Clock: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
