@@ -21,8 +21,11 @@ type Put struct {
 	Digest    digest.Digest // what the client says it is; empty: sha256
 	Tags      []name.Tag    // none: the image stays as it is tagged
 	// Repeatable makes putting again what is already there a success, as OCI
-	// clients expect, instead of ImageExists or TagImmutable.
+	// clients expect, instead of ImageExists.
 	Repeatable bool
+	// Strict refuses it all the same for a tag that may not move, with
+	// TagImmutableSame (aws-wire B.2.2).
+	Strict bool
 }
 
 // PutImage stores a manifest and points the tags to it, all or nothing. The
@@ -113,6 +116,8 @@ func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, 
 			move = append(move, t)
 		case err != nil:
 			return nil, err
+		case old.Digest == d && p.Strict && !mayMove(r.RepositorySettings, t):
+			return nil, imageFault(fault.TagImmutableSame, p.Key, Reference{Tag: t, Digest: d})
 		case old.Digest == d && p.Repeatable:
 		case old.Digest == d:
 			return nil, imageFault(fault.ImageExists, p.Key, Reference{Tag: t, Digest: d})

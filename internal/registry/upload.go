@@ -115,13 +115,13 @@ func (c *Catalogue) appendStream(ctx context.Context, l *lease, at int64, r io.R
 	chunk := chunks.Get().(*[]byte)
 	defer chunks.Put(chunk)
 	for {
-		n, readErr := io.ReadFull(r, *chunk)
+		n, readErr := fill(*chunk, r)
 		if n > 0 {
 			if err := l.step(func() error { return c.write(ctx, l.session, (*chunk)[:n]) }); err != nil {
 				return err
 			}
 		}
-		if readErr == io.EOF || readErr == io.ErrUnexpectedEOF {
+		if readErr == io.EOF {
 			return nil
 		}
 		if readErr != nil {
@@ -129,6 +129,17 @@ func (c *Catalogue) appendStream(ctx context.Context, l *lease, at int64, r io.R
 			return &fault.Error{Reason: fault.BodyMalformed, Upload: string(l.id), Detail: "the body ended early", Err: readErr}
 		}
 	}
+}
+
+// fill reads until p is full or r ends. To io.ReadFull the io.ErrUnexpectedEOF
+// of a connection that broke would be a short last piece like any other.
+func fill(p []byte, r io.Reader) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
 }
 
 // write adds a chunk to the buffer or the location; mu is held.
