@@ -187,19 +187,24 @@ func TestAChildRegisteredItselfSurvivesItsIndex(t *testing.T) {
 }
 
 func TestAPushAgainCountsFromTheLastTime(t *testing.T) {
-	for _, tags := range [][]name.Tag{nil, {"100-a"}} {
-		w := open(t)
-		w.service()
-		d := w.image(hidden, "a")
-		i, err := w.Image(w.ctx, hidden, registry.Reference{Digest: d})
-		w.must(err)
-		body, err := w.Manifest(w.ctx, hidden, i)
-		w.must(err)
-		w.run(pushTTL - time.Hour)
-		w.put(hidden, body, tags...)
-		w.runs(pushTTL-time.Second, gc.Tally{})
-		w.whole(hidden, d)
-		w.runs(time.Second, gc.Tally{Images: 1})
+	for _, c := range []struct {
+		name string
+		tags []name.Tag
+	}{{"by digest", nil}, {"with a new tag", []name.Tag{"100-a"}}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := open(t)
+			w.service()
+			d := w.image(hidden, "a")
+			i, err := w.Image(w.ctx, hidden, registry.Reference{Digest: d})
+			w.must(err)
+			body, err := w.Manifest(w.ctx, hidden, i)
+			w.must(err)
+			w.run(pushTTL - time.Hour)
+			w.put(hidden, body, c.tags...)
+			w.runs(pushTTL-time.Second, gc.Tally{})
+			w.whole(hidden, d)
+			w.runs(time.Second, gc.Tally{Images: 1})
+		})
 	}
 }
 

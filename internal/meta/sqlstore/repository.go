@@ -79,16 +79,18 @@ func (t *tx) Repositories(registry name.RegistryID, space meta.Space, page meta.
 	return found, err
 }
 
-// CountRepositories reads the registry's counter.
+// CountRepositories reads the registry's counter. A view older than the
+// registry does not see its row, though the id may be known by now.
 func (t *tx) CountRepositories(registry name.RegistryID, space meta.Space) (int64, error) {
 	id, err := t.registry(registry, space)
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return 0, err
+	}
+	n, err := t.number(`SELECT repositories FROM registry WHERE id = ?1`, id)
 	if errors.Is(err, meta.ErrNotFound) {
 		return 0, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	return t.number(`SELECT repositories FROM registry WHERE id = ?1`, id)
+	return n, err
 }
 
 // InsertRepository adds a repository and its name. The lock on the registry
