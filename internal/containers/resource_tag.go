@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lighterage/lighterage/internal/fault"
@@ -35,46 +36,46 @@ func (s *Services) checkResourceTags(have, add []ResourceTag) error {
 	return nil
 }
 
-// PutResourceTags adds or overwrites a service's resource tags by key. An ARN,
-// if one is given, must be the service's. ServiceNotFound, ResourceTagInvalid,
-// TooManyTags.
-func (s *Services) PutResourceTags(ctx context.Context, key Key, arn string, tags []ResourceTag) error {
-	return storeFault(key, s.Meta.Update(ctx, func(tx meta.Tx) error {
-		row, err := named(tx, key, arn)
-		if err != nil {
-			return err
-		}
-		have, err := tx.ResourceTags(resourceOf(row))
+// PutResourceTags adds or overwrites a service's resource tags by key, and
+// returns when it did. An ARN, if one is given, must be the service's.
+// ServiceNotFound, ResourceTagInvalid, TooManyTags.
+func (s *Services) PutResourceTags(ctx context.Context, key Key, arn string, tags []ResourceTag) (time.Time, error) {
+	return s.tag(ctx, key, arn, func(tx meta.Tx, r meta.Resource) error {
+		have, err := tx.ResourceTags(r)
 		if err != nil {
 			return err
 		}
 		if err := s.checkResourceTags(have, tags); err != nil {
 			return err
 		}
-		return tx.PutResourceTags(resourceOf(row), tags)
-	}))
+		return tx.PutResourceTags(r, tags)
+	})
 }
 
-// DeleteResourceTags removes keys; absent ones are no error. An ARN, if one is
-// given, must be the service's. ServiceNotFound.
-func (s *Services) DeleteResourceTags(ctx context.Context, key Key, arn string, keys []string) error {
-	return storeFault(key, s.Meta.Update(ctx, func(tx meta.Tx) error {
-		row, err := named(tx, key, arn)
+// DeleteResourceTags removes keys, and returns when it did; absent ones are no
+// error. An ARN, if one is given, must be the service's. ServiceNotFound.
+func (s *Services) DeleteResourceTags(ctx context.Context, key Key, arn string, keys []string) (time.Time, error) {
+	return s.tag(ctx, key, arn, func(tx meta.Tx, r meta.Resource) error { return tx.DeleteResourceTags(r, keys) })
+}
+
+// tag changes the tags of the service that a name and an ARN, which may be
+// empty, both mean: the ARN of one deleted before is nobody's.
+func (s *Services) tag(ctx context.Context, key Key, arn string, change func(meta.Tx, meta.Resource) error) (time.Time, error) {
+	var at time.Time
+	err := s.Meta.Update(ctx, func(tx meta.Tx) error {
+		row, err := live(tx, key, meta.LockExclusive)
 		if err != nil {
 			return err
 		}
-		return tx.DeleteResourceTags(resourceOf(row), keys)
-	}))
-}
-
-// named finds the service that a name and an ARN, which may be empty, both
-// mean: the ARN of one deleted before is nobody's.
-func named(tx meta.Tx, key Key, arn string) (meta.Service, error) {
-	row, err := live(tx, key, meta.LockExclusive)
-	if err == nil && arn != "" && arn != (Service{Service: row}).ARN() {
-		f := serviceFault(fault.ServiceNotFound, key)
-		f.Resource = arn
-		return row, f
-	}
-	return row, err
+		if arn != "" && arn != (Service{Service: row}).ARN() {
+			f := serviceFault(fault.ServiceNotFound, key)
+			f.Resource = arn
+			return f
+		}
+		if at, err = tx.Now(); err != nil {
+			return err
+		}
+		return change(tx, resourceOf(row))
+	})
+	return at, storeFault(key, err)
 }

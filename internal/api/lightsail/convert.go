@@ -112,18 +112,18 @@ func imageOut(service name.ServiceName, i containers.RegisteredImage) lightsailm
 // operationOut is the record of an operation that was done before it was
 // answered. Its type may be one that the model's enum does not list: those of
 // tags are not in it.
-func operationOut(key containers.Key, operation lightsailmodel.OperationType, now time.Time) lightsailmodel.Operation {
+func operationOut(key containers.Key, operation lightsailmodel.OperationType, at time.Time) lightsailmodel.Operation {
 	return lightsailmodel.Operation{
 		Id:               new(uuid.NewString()),
 		ResourceName:     new(string(key.Name)),
 		ResourceType:     new(lightsailmodel.ResourceTypeContainerService),
-		CreatedAt:        &now,
+		CreatedAt:        &at,
 		Location:         location(key.Registry),
 		IsTerminal:       new(true),
 		OperationDetails: new(""),
 		OperationType:    &operation,
 		Status:           new(lightsailmodel.OperationStatusSucceeded),
-		StatusChangedAt:  &now,
+		StatusChangedAt:  &at,
 	}
 }
 

@@ -19,7 +19,6 @@ package lightsail
 
 import (
 	"context"
-	"time"
 
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/lightsailmodel"
@@ -39,7 +38,6 @@ type Config struct {
 	Services  *containers.Services
 	Issuer    Issuer
 	Addresses *edge.Addresses
-	Clock     func() time.Time
 }
 
 type front struct{ Config }

@@ -16,11 +16,12 @@ func (f *front) tagResource(ctx context.Context, c *awsjson.Call, in *lightsailm
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Services.PutResourceTags(ctx, key, value(in.ResourceArn), tagsIn(in.Tags)); err != nil {
+	at, err := f.Services.PutResourceTags(ctx, key, value(in.ResourceArn), tagsIn(in.Tags))
+	if err != nil {
 		return nil, err
 	}
 	return &lightsailmodel.TagResourceResult{Operations: []lightsailmodel.Operation{
-		operationOut(key, "TagResource", f.Clock()),
+		operationOut(key, "TagResource", at),
 	}}, nil
 }
 

@@ -12,10 +12,7 @@ func (f *front) untagResource(ctx context.Context, c *awsjson.Call, in *lightsai
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Services.DeleteResourceTags(ctx, key, value(in.ResourceArn), in.TagKeys); err != nil {
-		return nil, err
-	}
-	return &lightsailmodel.UntagResourceResult{Operations: []lightsailmodel.Operation{
-		operationOut(key, "UntagResource", f.Clock()),
+	at, err := f.Services.DeleteResourceTags(ctx, key, value(in.ResourceArn), in.TagKeysXlightsailmodel.UntagResourceResult{Operations: []lightsailmodel.Operation{
+		operationOut(key, "UntagResource", at),
 	}}, nil
 }
