@@ -156,25 +156,37 @@ func takeOverWhileWriting(t *testing.T, b *bench) {
 		b.write(u, bytes.Repeat([]byte{letter}, 1000))
 		want = append(want, bytes.Repeat([]byte{letter}, 1000)...)
 		state = b.checkpoint(u)
-		started := make(chan struct{})
-		writers.Go(func() { writeUntilClosed(t, u, bytes.Repeat([]byte{'!'}, chunk), started) })
+		started, over := make(chan struct{}), make(chan struct{})
+		writers.Go(func() { writeUntilClosed(t, u, bytes.Repeat([]byte{'!'}, chunk), started, over) })
 		<-started
-		u = b.resume(at, int64(len(want)), state)
+		next, err := b.Resume(t.Context(), at, int64(len(want)), state)
+		close(over)
+		if err != nil {
+			t.Fatalf("resume: %v", err)
+		}
+		u = next
 	}
 	writers.Wait()
 	b.seal(u)
 	b.holds(at, want)
 }
 
-func writeUntilClosed(t *testing.T, u blob.Upload, chunk []byte, started chan struct{}) {
+// writeUntilClosed writes until the take-over, which may be under way, and
+// tells when it has begun. No write that begins after over is closed may pass.
+func writeUntilClosed(t *testing.T, u blob.Upload, chunk []byte, started, over chan struct{}) {
 	for i := 0; ; i++ {
+		late := isClosed(over)
 		before := u.Offset()
 		n, err := u.Write(chunk)
 		if i == 0 {
 			close(started)
 		}
-		if err == nil {
+		if err == nil && !late {
 			continue
+		}
+		if err == nil {
+			t.Error("a write passed after the take-over")
+			return
 		}
 		if !errors.Is(err, blob.ErrClosed) {
 			t.Errorf("write: %v, want ErrClosed", err)
@@ -183,6 +195,15 @@ func writeUntilClosed(t *testing.T, u blob.Upload, chunk []byte, started chan st
 			t.Errorf("the last write moved the offset by %d and said %d", got-before, n)
 		}
 		return
+	}
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
