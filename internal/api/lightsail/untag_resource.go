@@ -12,7 +12,11 @@ func (f *front) untagResource(ctx context.Context, c *awsjson.Call, in *lightsai
 	if err != nil {
 		return nil, err
 	}
-	at, err := f.Services.DeleteResourceTags(ctx, key, value(in.ResourceArn), in.TagKeysXlightsailmodel.UntagResourceResult{Operations: []lightsailmodel.Operation{
+	at, err := f.Services.DeleteResourceTags(ctx, key, value(in.ResourceArn), in.TagKeys)
+	if err != nil {
+		return nil, err
+	}
+	return &lightsailmodel.UntagResourceResult{Operations: []lightsailmodel.Operation{
 		operationOut(key, "UntagResource", at),
 	}}, nil
 }
