@@ -65,15 +65,23 @@ func (f *front) getBlob(c *call) error {
 	switch {
 	case content.Reader != nil:
 		http.ServeContent(c.w, c.r, "", time.Time{}, content.Reader)
-	case c.r.Header.Get("Range") != "" || c.r.Header.Get("If-None-Match") != "":
+	case c.conditional():
 		http.ServeContent(c.w, c.r, "", time.Time{}, bytes.NewReader(content.Body))
 	default: // the same answer without ServeContent's copying
 		h["Accept-Ranges"] = acceptRanges
 		h["Content-Length"] = []string{strconv.FormatInt(content.Size, 10)}
 		c.w.WriteHeader(http.StatusOK)
-		c.w.Write(content.Body)
+		if c.r.Method != http.MethodHead {
+			c.w.Write(content.Body)
+		}
 	}
 	return nil
+}
+
+// conditional reports whether the answer may be other than 200 and the whole.
+func (c *call) conditional() bool {
+	h := c.r.Header
+	return h["Range"] != nil || h["If-None-Match"] != nil || h["If-Match"] != nil
 }
 
 // download answers a download URL: its token, not the caller's, names the
@@ -93,7 +101,7 @@ func (f *front) download(c *call, repository, token string) error {
 
 func (f *front) deleteBlob(c *call) error {
 	if f.Strict {
-		return &fault.Error{Reason: fault.OperationUnknown, Detail: "The operation is unsupported."}
+		return &fault.Error{Reason: fault.OperationNotOffered, Value: "GET, HEAD"}
 	}
 	d, err := digest.Parse(c.lastPart())
 	if err != nil {

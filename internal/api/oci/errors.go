@@ -40,8 +40,6 @@ func quotaOf(e *fault.Error) string    { return e.Quota }
 func constraintOf(e *fault.Error) string {
 	return "Invalid parameter at '" + e.Member + "' failed to satisfy constraint: '" + e.Constraint + "'"
 }
-func detailOf(e *fault.Error) string { return e.Detail }
-
 func unknownRepository(e *fault.Error) string {
 	s := "The repository with name '" + e.Repository + "' does not exist in the registry with id '" + e.Account + "'"
 	if e.Detail != "" {
@@ -66,8 +64,9 @@ var wordings = map[fault.Reason]wording{
 		return strings.TrimSpace("User: " + e.Principal + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource + " " + e.Detail)
 	}},
 
-	fault.OperationUnknown: {http.StatusMethodNotAllowed, "UNSUPPORTED", detailOf},
-	fault.NameInvalid:      {http.StatusBadRequest, "NAME_INVALID", constraintOf},
+	fault.OperationUnknown:    {http.StatusNotFound, "UNSUPPORTED", fixed("The path belongs to no operation.")},
+	fault.OperationNotOffered: {http.StatusMethodNotAllowed, "UNSUPPORTED", fixed("The operation is unsupported.")},
+	fault.NameInvalid:         {http.StatusBadRequest, "NAME_INVALID", constraintOf},
 	fault.TagInvalid: {http.StatusBadRequest, "TAG_INVALID", func(e *fault.Error) string {
 		if e.Detail != "" {
 			return e.Detail
@@ -76,13 +75,13 @@ var wordings = map[fault.Reason]wording{
 	}},
 	fault.DigestInvalid:    {http.StatusBadRequest, "DIGEST_INVALID", text("'%s' is not a digest of a supported algorithm (sha256, sha512)", digestOf)},
 	fault.ParameterInvalid: {http.StatusBadRequest, "UNSUPPORTED", constraintOf},
-	fault.BodyMalformed:    {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", detailOf},
+	fault.BodyMalformed:    {http.StatusBadRequest, "SIZE_INVALID", fixed("The body is shorter or longer than announced")},
 
 	fault.RepositoryNotFound: {http.StatusNotFound, "NAME_UNKNOWN", unknownRepository},
 	fault.ImageNotFound:      {http.StatusNotFound, "MANIFEST_UNKNOWN", fixed("Requested image not found")},
 	fault.ImageReferenced:    {http.StatusMethodNotAllowed, "UNSUPPORTED", text("Requested image referenced by manifest list: %s", digestsOf)},
 	fault.TagImmutable:       {http.StatusBadRequest, "TAG_INVALID", text("The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tagOf, repository)},
-	fault.ImageExists:        {http.StatusBadRequest, "TAG_INVALID", text("The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tagOf, repository)},
+	fault.TagImmutableSame:   {http.StatusBadRequest, "TAG_INVALID", text("The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tagOf, repository)},
 	fault.ManifestInvalid:    {http.StatusBadRequest, "MANIFEST_INVALID", manifestConstraint},
 	fault.ManifestTooLarge:   {http.StatusRequestEntityTooLarge, "SIZE_INVALID", text("The manifest is larger than %s bytes", limitOf)},
 	fault.DigestMismatch:     {http.StatusBadRequest, "DIGEST_INVALID", text("The image with digest '%s' in repository '%s' and registry ID '%s' does not match the image digest that Amazon ECR has calculated.", digestOf, repository, account)},
@@ -147,6 +146,9 @@ func (f *front) writeError(c *call, err error) {
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 		c.answer(w.status, []byte("Not Authorized\n"))
 		return
+	}
+	if e.Reason == fault.OperationNotOffered && e.Value != "" {
+		h["Allow"] = []string{e.Value} // RFC 9110 15.5.6
 	}
 	if w.status == http.StatusServiceUnavailable || w.status == http.StatusTooManyRequests {
 		h["Retry-After"] = []string{"1"}

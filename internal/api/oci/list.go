@@ -2,8 +2,10 @@ package oci
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/lighterage/lighterage/internal/digest"
@@ -16,20 +18,30 @@ import (
 // next one when there is more.
 const pageMax = 10_000
 
-// referrersMax is the longest page of referrers.
-const referrersMax = 1_000
+// A page of referrers ends with its 1000th, or with the first that makes it
+// longer than referrersSize: annotations are as long as a manifest may be.
+// They are read in small steps, for the same reason.
+const (
+	referrersMax  = 1_000
+	referrersSize = 4 << 20 // bytes
+	referrersStep = 16
+)
 
-// pageSize reads n; absent or larger than the maximum means the maximum.
+// typesMax bounds the artifact types of one filter.
+const typesMax = 20
+
+// pageSize reads n; absent or larger than the maximum, however large, means
+// the maximum.
 func pageSize(q url.Values) (int, error) {
 	s := q.Get("n")
 	if s == "" {
 		return pageMax, nil
 	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseInt(s, 10, 64) // clamps
+	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
 		return 0, &fault.Error{Reason: fault.ParameterInvalid, Member: "maxResults", Value: s, Constraint: "Member must have value greater than or equal to 0"}
 	}
-	return min(n, pageMax), nil
+	return int(min(n, pageMax)), nil
 }
 
 func (f *front) listTags(c *call) error {
@@ -119,27 +131,25 @@ func (f *front) listReferrers(c *call) error {
 		return err
 	}
 	q := c.r.URL.Query()
+	types := slices.DeleteFunc(q["artifactType"], func(s string) bool { return s == "" })
+	if len(types) > typesMax {
+		return &fault.Error{Reason: fault.ParameterInvalid, Member: "artifactType", Constraint: "Member must have length less than or equal to " + strconv.Itoa(typesMax)}
+	}
 	after, _ := strconv.ParseInt(q.Get("last"), 10, 64)
-	types := q["artifactType"]
-	images, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, registry.ImageID(after), referrersMax+1)
-	if err != nil && !fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
+	list, more, err := f.referrers(c, subject, types, registry.ImageID(after))
+	if err != nil {
 		return err
 	}
-	if len(images) > referrersMax {
-		images = images[:referrersMax]
-		next := url.Values{"last": {strconv.FormatInt(int64(images[referrersMax-1].ID), 10)}}
+	h := c.w.Header()
+	if more != 0 {
+		next := url.Values{"last": {strconv.FormatInt(int64(more), 10)}}
 		if len(types) > 0 {
 			next["artifactType"] = types
 		}
 		c.linkNext(next)
 	}
-	list := make([]referrer, 0, len(images))
-	for _, i := range images {
-		r := referrer{MediaType: i.MediaType, Digest: i.Digest, Size: i.ManifestSize, ArtifactType: i.EffectiveArtifactType()}
-		if i.Annotations != "" {
-			r.Annotations = json.RawMessage(i.Annotations)
-		}
-		list = append(list, r)
+	if len(types) > 0 {
+		h["Oci-Filters-Applied"] = []string{"artifactType"}
 	}
 	body, err := json.Marshal(struct {
 		SchemaVersion int        `json:"schemaVersion"`
@@ -149,13 +159,38 @@ func (f *front) listReferrers(c *call) error {
 	if err != nil {
 		return err
 	}
-	h := c.w.Header()
-	if len(types) > 0 {
-		h["Oci-Filters-Applied"] = []string{"artifactType"}
-	}
 	h["Content-Type"] = []string{indexType}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	c.w.WriteHeader(http.StatusOK)
 	c.w.Write(body)
 	return nil
+}
+
+// referrers reads one page, and the image after which the next one begins if
+// there are more.
+func (f *front) referrers(c *call, subject digest.Digest, types []string, after registry.ImageID) (page []referrer, more registry.ImageID, err error) {
+	page = []referrer{}
+	size := 0
+	for {
+		images, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, after, referrersStep)
+		if fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
+			return page, 0, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, i := range images {
+			if len(page) == referrersMax || size > referrersSize {
+				return page, after, nil
+			}
+			r := referrer{MediaType: i.MediaType, Digest: i.Digest, Size: i.ManifestSize, ArtifactType: i.EffectiveArtifactType()}
+			if i.Annotations != "" {
+				r.Annotations = json.RawMessage(i.Annotations)
+			}
+			page, size, after = append(page, r), size+len(i.Annotations), i.ID
+		}
+		if len(images) < referrersStep {
+			return page, 0, nil
+		}
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
+	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/manifest"
 	"github.com/lighterage/lighterage/internal/name"
@@ -46,7 +48,7 @@ func (f *front) getManifest(c *call) error {
 	h["Content-Type"] = []string{image.MediaType}
 	h["Docker-Content-Digest"] = []string{string(image.Digest)}
 	h["Etag"] = []string{etag}
-	if c.r.Header.Get("If-None-Match") == etag {
+	if listed(c.r.Header["If-None-Match"], etag) {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -65,6 +67,19 @@ func (f *front) getManifest(c *call) error {
 	return nil
 }
 
+// listed reports whether a header of entity tags names the one, compared
+// weakly (RFC 9110 13.1.2).
+func listed(header []string, etag string) bool {
+	for _, line := range header {
+		for s := range strings.SplitSeq(line, ",") {
+			if s = strings.TrimSpace(s); s == "*" || strings.TrimPrefix(s, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (f *front) putManifest(c *call) error {
 	put, err := f.readPut(c)
 	if err != nil {
@@ -72,10 +87,7 @@ func (f *front) putManifest(c *call) error {
 	}
 	image, err := f.Catalogue.PutImage(c.r.Context(), put)
 	if fault.Is(err, fault.RepositoryNotFound) {
-		if _, parseErr := manifest.Parse(put.Body, put.MediaType); parseErr != nil {
-			return parseErr
-		}
-		if err = f.createOnPush(c, err); err == nil {
+		if err = f.createForManifest(c, put, err); err == nil {
 			image, err = f.Catalogue.PutImage(c.r.Context(), put)
 		}
 	}
@@ -101,7 +113,7 @@ func (f *front) putManifest(c *call) error {
 // readPut reads a manifest and what the request says of it. By digest, tags
 // may stand in the query (spec, "Pushing a manifest by digest with tags").
 func (f *front) readPut(c *call) (registry.Put, error) {
-	put := registry.Put{By: c.caller.ARN, Key: c.key, Repeatable: !f.Strict}
+	put := registry.Put{By: c.caller.ARN, Key: c.key, Repeatable: true, Strict: f.Strict}
 	ref, err := reference(c.lastPart())
 	if err != nil {
 		return put, err
@@ -123,7 +135,8 @@ func (f *front) readPut(c *call) (registry.Put, error) {
 		}
 	}
 	if said := c.r.Header.Get("Content-Type"); said != "" {
-		if put.MediaType, _, err = mime.ParseMediaType(said); err != nil {
+		put.MediaType, _, err = mime.ParseMediaType(said)
+		if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) { // spec: parameters are ignored
 			return put, &fault.Error{Reason: fault.ManifestInvalid, Member: "ImageManifest", Constraint: "The Content-Type is no media type", Err: err}
 		}
 	}
@@ -132,22 +145,66 @@ func (f *front) readPut(c *call) (registry.Put, error) {
 		return put, &fault.Error{Reason: fault.ManifestTooLarge, Limit: maxManifest}
 	}
 	if err != nil {
-		return put, &fault.Error{Reason: fault.BodyMalformed, Detail: "the body ended early", Err: err}
+		return put, fault.Wrap(fault.BodyMalformed, err)
 	}
 	return put, nil
 }
 
 // createOnPush makes the missing repository of a push, if the caller may.
 func (f *front) createOnPush(c *call, missing error) error {
-	if f.Strict || c.key.Space != registry.ECR || !f.may(c, "ecr:CreateRepository", c.key) {
-		told := *fault.Of(missing)
-		if c.key.Space == registry.ECR {
-			told.Detail = "Create it first: aws ecr create-repository --repository-name " + string(c.key.Name)
-		}
-		return &told
+	if err := f.mayCreate(c, missing); err != nil {
+		return err
 	}
 	_, err := f.Catalogue.EnsureRepository(c.r.Context(), c.key)
 	return err
+}
+
+// mayCreate returns nil if a push may create the repository, else the fault
+// that it is missing, with what to do about it.
+func (f *front) mayCreate(c *call, missing error) error {
+	if c.key.Space != registry.ECR {
+		return missing
+	}
+	if !f.Strict && f.may(c, "ecr:CreateRepository", c.key) {
+		return nil
+	}
+	told := *fault.Of(missing)
+	told.Detail = "Create it first: aws ecr create-repository --repository-name " + string(c.key.Name)
+	return &told
+}
+
+// createForManifest makes the missing repository of a manifest that can be put
+// there: one that is refused leaves nothing behind, and one that refers to
+// anything is refused, since nothing is there.
+func (f *front) createForManifest(c *call, put registry.Put, missing error) error {
+	if err := f.mayCreate(c, missing); err != nil {
+		return err
+	}
+	m, err := manifest.Parse(put.Body, put.MediaType)
+	if err != nil {
+		return err
+	}
+	told := *fault.Of(missing)
+	layers, children := m.RequiredLayers(), m.RequiredChildren()
+	switch {
+	case put.Digest != "" && put.Digest != digest.Of(put.Digest.Algorithm(), put.Body):
+		told.Reason, told.Digest = fault.DigestMismatch, string(put.Digest)
+	case len(layers) > 0:
+		told.Reason, told.Digests = fault.LayersNotFound, texts(layers)
+	case len(children) > 0:
+		told.Reason, told.Digests = fault.ChildrenNotFound, texts(children)
+	default:
+		return f.createOnPush(c, missing)
+	}
+	return &told
+}
+
+func texts(ds []digest.Digest) []string {
+	out := make([]string, len(ds))
+	for i, d := range ds {
+		out[i] = string(d)
+	}
+	return out
 }
 
 func (f *front) deleteManifest(c *call) error {

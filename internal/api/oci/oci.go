@@ -12,6 +12,7 @@
 package oci
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -49,8 +50,8 @@ type Config struct {
 	Addresses *edge.Addresses
 	Logger    *slog.Logger
 	// Strict keeps ECR's limits where OCI allows more: no repository is
-	// created by a push, no blob is deleted, an immutable tag is never put
-	// again.
+	// created by a push, no blob is deleted, an immutable tag is not put
+	// again even to the same image, and a mount names its source.
 	Strict bool
 }
 
@@ -105,7 +106,7 @@ func (f *front) serve(c *call) error {
 
 // place finds the registry and the repository that the request means: the
 // host name's, else the caller's own. A Lightsail login means the hidden
-// registry whatever the host is.
+// registry there.
 func (f *front) place(c *call, route *route, repository string) error {
 	id := c.caller.Registry()
 	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
@@ -126,34 +127,35 @@ func (f *front) place(c *call, route *route, repository string) error {
 	return err
 }
 
-// authorize asks for the route's action on the repository, or on the whole
-// registry where the route names none.
+// authorize asks for the route's action, and keeps a Lightsail login to what
+// pushing needs.
 func (f *front) authorize(c *call, route *route) error {
-	action, resource := route.action, access.Resource{Account: c.key.Registry.Account}
-	switch {
-	case action == "":
+	if route.action == "" {
 		return nil
-	case c.caller.Scope == identity.LightsailPush:
-		if !route.lightsail || c.key.Name != registry.LightsailRepository {
-			return f.denied(c, action)
+	}
+	if c.key.Space == registry.Lightsail && (!route.lightsail || c.key.Name != registry.LightsailRepository) {
+		return &fault.Error{
+			Reason: fault.AccessDenied, Principal: c.caller.ARN, Action: route.action, Resource: c.arn(),
+			Detail: "because a Lightsail registry login can only push to the repository " + string(registry.LightsailRepository),
 		}
+	}
+	return f.allow(c, route.action)
+}
+
+// allow asks for an action on the call's repository, or on all of them where
+// the path names none. A request that does the work of several actions asks
+// for each.
+func (f *front) allow(c *call, action string) error {
+	resource := access.Resource{Account: c.key.Registry.Account, ARN: c.arn()}
+	if c.key.Space == registry.Lightsail {
 		action, resource.ARN = access.LoginAction, "*"
-	case route.named:
-		resource.ARN = name.RepositoryARN(c.key.Registry, c.key.Name)
-	default:
-		resource.ARN = name.RepositoryARN(c.key.Registry, "*")
 	}
 	event := edge.From(c.r.Context())
 	event.Action, event.Resource = action, resource.ARN
 	return f.Access.Authorize(c.r.Context(), c.caller, action, resource)
 }
 
-func (f *front) denied(c *call, action string) error {
-	return &fault.Error{
-		Reason: fault.AccessDenied, Principal: c.caller.ARN, Action: action, Resource: name.RepositoryARN(c.key.Registry, c.key.Name),
-		Detail: "because a Lightsail registry login can only push to the repository " + string(registry.LightsailRepository),
-	}
-}
+func (c *call) arn() string { return name.RepositoryARN(c.key.Registry, cmp.Or(c.key.Name, "*")) }
 
 // may reports whether the caller may do the action on another repository.
 func (f *front) may(c *call, action string, key registry.RepositoryKey) bool {

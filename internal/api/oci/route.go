@@ -1,7 +1,8 @@
 package oci
 
 import (
-	"net/http"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/fault"
@@ -70,9 +71,9 @@ func match(method, path string) (*route, string, error) {
 	r := byPattern[pattern][method]
 	switch {
 	case pattern == "":
-		return nil, "", &fault.Error{Reason: fault.OperationUnknown, Detail: "page not found"}
+		return nil, "", fault.New(fault.OperationUnknown)
 	case r == nil:
-		return nil, "", &fault.Error{Reason: fault.OperationUnknown, Detail: "The operation is unsupported.", Value: http.MethodGet}
+		return nil, "", &fault.Error{Reason: fault.OperationNotOffered, Value: strings.Join(slices.Sorted(maps.Keys(byPattern[pattern])), ", ")}
 	}
 	return r, repository, nil
 }

@@ -1,7 +1,10 @@
 package oci
 
 import (
+	"context"
+	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,48 +22,84 @@ const holdersTried = 20
 // startUpload answers POST: a mount, a whole layer in one request, or the
 // beginning of an upload.
 func (f *front) startUpload(c *call) error {
-	var q url.Values
-	if c.r.URL.RawQuery != "" {
-		q = c.r.URL.Query()
-	}
-	if q.Has("mount") {
-		if done, err := f.mount(c, q.Get("mount"), q.Get("from")); done || err != nil {
-			return err
-		}
-	}
-	algorithm := digest.SHA256
-	var whole digest.Digest
-	var err error
-	if s := q.Get("digest-algorithm"); s != "" {
-		if algorithm, err = digest.ParseAlgorithm(s); err != nil {
-			return err
-		}
-	}
-	if s := q.Get("digest"); s != "" {
-		if whole, err = digest.Parse(s); err != nil {
-			return err
-		}
-		algorithm = whole.Algorithm()
-	}
-	id, err := f.Catalogue.StartUpload(c.r.Context(), c.key, algorithm)
-	if fault.Is(err, fault.RepositoryNotFound) {
-		if err = f.createOnPush(c, err); err == nil {
-			id, err = f.Catalogue.StartUpload(c.r.Context(), c.key, algorithm)
-		}
-	}
+	asked, err := readStart(c.r.URL)
 	if err != nil {
 		return err
 	}
 	// A client that only announces the digest sends no body: it goes on with
 	// PATCH or PUT.
-	if whole != "" && (c.r.ContentLength != 0 || whole == digest.Of(algorithm, nil)) {
-		if err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, whole, registry.Anywhere, c.r.Body); err != nil {
-			f.Catalogue.CancelUpload(c.r.Context(), c.key, id)
+	atOnce := asked.whole != "" && (c.r.ContentLength != 0 || asked.whole == digest.Of(asked.algorithm, nil))
+	if atOnce {
+		if err := f.allowUpload(c); err != nil {
 			return err
 		}
-		return c.created(whole)
 	}
-	return c.accepted(id, 0)
+	if asked.mount != "" {
+		if done, err := f.mount(c, asked.mount, asked.from); done || err != nil {
+			return err
+		}
+	}
+	id, err := f.Catalogue.StartUpload(c.r.Context(), c.key, asked.algorithm)
+	if fault.Is(err, fault.RepositoryNotFound) {
+		if err = f.createOnPush(c, err); err == nil {
+			id, err = f.Catalogue.StartUpload(c.r.Context(), c.key, asked.algorithm)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !atOnce {
+		return c.accepted(id, 0)
+	}
+	if err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, asked.whole, registry.Anywhere, c.r.Body); err != nil {
+		// Nobody was told the id. The client may be gone, and its context too.
+		_ = f.Catalogue.CancelUpload(context.WithoutCancel(c.r.Context()), c.key, id)
+		return err
+	}
+	return c.created(asked.whole)
+}
+
+// start is what the query of a POST asks for.
+type start struct {
+	algorithm digest.Algorithm
+	whole     digest.Digest // of the layer, if it comes with the POST
+	mount     digest.Digest
+	from      string
+}
+
+func readStart(u *url.URL) (s start, err error) {
+	s.algorithm = digest.SHA256
+	if u.RawQuery == "" {
+		return s, nil
+	}
+	q := u.Query()
+	s.from = q.Get("from")
+	if a := q.Get("digest-algorithm"); a != "" {
+		if s.algorithm, err = digest.ParseAlgorithm(a); err != nil {
+			return s, err
+		}
+	}
+	if d := q.Get("mount"); d != "" {
+		if s.mount, err = digest.Parse(d); err != nil {
+			return s, err
+		}
+		s.algorithm = s.mount.Algorithm()
+	}
+	if d := q.Get("digest"); d != "" {
+		if s.whole, err = digest.Parse(d); err != nil {
+			return s, err
+		}
+		s.algorithm = s.whole.Algorithm()
+	}
+	return s, nil
+}
+
+// allowUpload asks for what completing a layer takes beside beginning it.
+func (f *front) allowUpload(c *call) error {
+	if err := f.allow(c, "ecr:UploadLayerPart"); err != nil {
+		return err
+	}
+	return f.allow(c, "ecr:CompleteLayerUpload")
 }
 
 // accepted answers 202 with where to go on and how far the upload is.
@@ -89,14 +128,11 @@ func (c *call) created(d digest.Digest) error {
 }
 
 // mount makes a layer of another repository visible here, if the caller may
-// pull it from there. Whatever is in the way, the answer is a plain upload,
-// never an error: whether the source exists stays unknown.
-func (f *front) mount(c *call, want, from string) (bool, error) {
-	d, err := digest.Parse(want)
-	if err != nil {
-		return false, err
-	}
-	if c.key.Space != registry.ECR {
+// pull it from there and complete layers here. Whatever is in the way, the
+// answer is a plain upload, never an error: whether the source exists stays
+// unknown.
+func (f *front) mount(c *call, d digest.Digest, from string) (bool, error) {
+	if c.key.Space != registry.ECR || f.allowUpload(c) != nil {
 		return false, nil
 	}
 	sources, err := f.sources(c, d, from)
@@ -173,18 +209,56 @@ func chunk(r *http.Request) (at int64, body io.Reader, err error) {
 	if s == "" {
 		return registry.Anywhere, r.Body, nil
 	}
+	first, size, ok := parseRange(s)
+	if !ok || r.ContentLength >= 0 && r.ContentLength != size {
+		return 0, nil, &fault.Error{Reason: fault.RangeInvalid, Value: s, LastByte: -1}
+	}
+	return first, &exactly{r.Body, size}, nil
+}
+
+func parseRange(s string) (first, size int64, ok bool) {
 	s, _, _ = strings.Cut(strings.TrimPrefix(s, "bytes "), "/")
-	a, b, ok := strings.Cut(s, "-")
-	first, firstErr := strconv.ParseInt(a, 10, 64)
-	last, lastErr := strconv.ParseInt(b, 10, 64)
-	bad := &fault.Error{Reason: fault.RangeInvalid, Value: s, LastByte: -1}
-	if !ok || firstErr != nil || lastErr != nil || first < 0 || last < first-1 {
-		return 0, nil, bad
+	a, b, _ := strings.Cut(s, "-")
+	first, last := position(a), position(b)
+	return first, last - first + 1, first >= 0 && last >= first && last < math.MaxInt64
+}
+
+// position reads a byte's place; -1 if it is none.
+func position(s string) int64 {
+	n, err := strconv.ParseUint(s, 10, 63) // takes no sign
+	if err != nil {
+		return -1
 	}
-	if size := last - first + 1; r.ContentLength >= 0 && r.ContentLength != size {
-		return 0, nil, bad
+	return int64(n)
+}
+
+// exactly reads n bytes of r, and fails if there are fewer or more: a body of
+// no announced length may not be what its Content-Range says.
+type exactly struct {
+	r io.Reader
+	n int64
+}
+
+func (e *exactly) Read(p []byte) (int, error) {
+	if e.n == 0 {
+		return 0, e.end()
 	}
-	return first, r.Body, nil
+	n, err := e.r.Read(p[:min(int64(len(p)), e.n)])
+	e.n -= int64(n)
+	if err == io.EOF && e.n > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+var errTooLong = errors.New("the body goes on after its range")
+
+func (e *exactly) end() error {
+	n, err := io.ReadFull(e.r, make([]byte, 1))
+	if n > 0 {
+		return errTooLong
+	}
+	return err
 }
 
 // putUpload answers PUT: the rest of the bytes, if any, and the digest.
@@ -203,6 +277,8 @@ func (f *front) putUpload(c *call) error {
 	}
 	if c.r.ContentLength == 0 {
 		body = nil
+	} else if err := f.allow(c, "ecr:UploadLayerPart"); err != nil {
+		return err
 	}
 	if err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, body); err != nil {
 		return f.withProgress(c, id, err)
