@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-export LIGHTERAGE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lighterage
-export PATH := $(LIGHTERAGE_CACHE)/bin:$(PATH)
+export TOOLS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lighterage
+export PATH := $(TOOLS_CACHE)/bin:$(PATH)
 export CGO_ENABLED := 0
 
 BIN := bin/lighterage
@@ -62,6 +62,6 @@ bench: build ## Lighterage, the ceiling and CNCF distribution in one run, with r
 
 e2e: build ## real clients against the real binary
 	@tools/need.sh postgresql docker skopeo aws boto3 strace busybox crane
-	@LIGHTERAGE_BINARY=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 10m ./test/e2e/...
+	@E2E_BINARY=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 10m ./test/e2e/...
 
 check: build lint gen-diff test race e2e ## what CI runs

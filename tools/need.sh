@@ -3,13 +3,13 @@
 # when this is root on Debian, and named otherwise. Known tools: cc postgresql
 # docker skopeo aws boto3 strace busybox htpasswd crane distribution.
 #
-# Go programs go to the cache (LIGHTERAGE_CACHE, else ~/.cache/lighterage),
+# Go programs go to the cache (TOOLS_CACHE, else ~/.cache/lighterage),
 # outside the work tree, and are pinned here.
 set -euo pipefail
 
 CRANE=github.com/google/go-containerregistry/cmd/crane@v0.22.1
 DISTRIBUTION=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
-cache=${LIGHTERAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lighterage}
+cache=${TOOLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lighterage}
 
 has() { command -v "$1" >/dev/null 2>&1; }
 

@@ -38,7 +38,7 @@ const patience = 30 * time.Second
 // binary is the program under test.
 func binary(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv("LIGHTERAGE_BINARY")
+	path := os.Getenv("E2E_BINARY")
 	if path == "" {
 		path = "../../bin/lighterage"
 	}
