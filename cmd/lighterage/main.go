@@ -30,7 +30,7 @@ func run(args []string) int {
 		Short:         "A container image registry with the APIs of Amazon ECR, Amazon Lightsail and Docker",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -62,10 +62,10 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// noArguments is cobra.NoArgs as a usage error.
-func noArguments(_ *cobra.Command, args []string) error {
+// noArguments refuses arguments as a usage error.
+func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+		return usageError{fmt.Errorf("%q is nothing that %s knows; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())}
 	}
 	return nil
 }

@@ -54,6 +54,16 @@ func directoryError(dir string, err error) error {
 	return fmt.Errorf("cannot use directory %s: %w", dir, err)
 }
 
+// Private makes the file if it is absent, with mode 0600: a database that has
+// signing secrets in it must not take the process's default.
+func Private(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return directoryError(filepath.Dir(path), err)
+	}
+	return f.Close()
+}
+
 // Running is what other commands need to know of the server that uses a data
 // directory.
 type Running struct {

@@ -8,7 +8,9 @@ import (
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/ecr"
+	"github.com/lighterage/lighterage/internal/api/lightsail"
 	"github.com/lighterage/lighterage/internal/api/oci"
+	"github.com/lighterage/lighterage/internal/containers"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
 )
@@ -47,6 +49,7 @@ func (s *Server) awsJSON(auth forwarded, issuer *identity.Authority, decider *ac
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
 			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: issuer, Addresses: addresses, DownloadURL: oci.DownloadURL}),
+			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: issuer, Addresses: addresses}),
 		},
 		Authenticator: auth,
 		Authorizer:    decider,

@@ -27,6 +27,7 @@ import (
 	"github.com/lighterage/lighterage/internal/api/sts"
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/containers"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/gc"
 	"github.com/lighterage/lighterage/internal/identity"
@@ -137,5 +138,15 @@ func registryConfig(p Parts) registry.Config {
 			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, MountReferencedOnly: c.ECRStrict,
 		},
 		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
+	}
+}
+
+func containersConfig(p Parts, repositories containers.Repositories) containers.Config {
+	q := p.Config.Quotas
+	return containers.Config{
+		Meta: p.Meta, Repositories: repositories, PushTTL: p.Config.LightsailPushTTL,
+		Limits: containers.Limits{
+			Services: q.ContainerServices, Nodes: q.ServiceNodes, Images: q.ImagesPerService, ResourceTags: int(q.ResourceTags),
+		},
 	}
 }

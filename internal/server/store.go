@@ -113,6 +113,9 @@ func directories(c config.Config) []string {
 func openMeta(ctx context.Context, p config.Place, o sqlstore.Options) (meta.Store, error) {
 	switch p.Scheme {
 	case "sqlite":
+		if err := config.Private(p.Path); err != nil {
+			return nil, err
+		}
 		return sqlstore.OpenSQLite(ctx, p.Path, o)
 	case "postgres":
 		return sqlstore.OpenPostgres(ctx, p.URL.Reveal(), o)
