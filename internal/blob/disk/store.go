@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -147,7 +148,11 @@ func reopen(path string, offset int64) (*os.File, error) {
 	if err != nil {
 		return nil, absent(err)
 	}
-	if err := f.Truncate(offset); err != nil {
+	err = f.Truncate(offset)
+	if err == nil {
+		_, err = f.Seek(offset, io.SeekStart)
+	}
+	if err != nil {
 		f.Close()
 		return nil, full(err)
 	}

@@ -28,14 +28,16 @@ type upload struct {
 	started int64 // writeback was started up to here
 }
 
-// Write appends b.
+// Write appends b. It goes by the file's own position: os.File's WriteAt does
+// not tell how much of a failed write arrived, and those bytes would be sealed
+// with the rest.
 func (u *upload) Write(b []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.file == nil {
 		return 0, blob.ErrClosed
 	}
-	n, err := u.file.WriteAt(b, u.offset)
+	n, err := u.file.Write(b)
 	u.offset += int64(n)
 	if err != nil {
 		return n, fmt.Errorf("write blob: %w", full(err))
