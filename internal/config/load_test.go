@@ -161,6 +161,7 @@ func TestBadValues(t *testing.T) {
 		{"quotas", "tags-per-image=-1"},
 		{"quotas", "tags-per-image=many"},
 		{"quotas", "manifest-bytes=0"},
+		{"quotas", "manifest-bytes=4194305"},
 		{"quotas", "layer-part-min-bytes=30000000"},
 		{"layer-grace", "1"},
 		{"layer-grace", "-1h"},

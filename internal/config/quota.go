@@ -30,22 +30,23 @@ type quota struct {
 	fallback int64
 	strict   int64 // with ecr-strict
 	least    int64 // smallest value; 0: may be unlimited
+	most     int64 // largest value; 0: any
 	of       func(*Quotas) *int64
 }
 
 var quotas = []quota{
-	{"repositories-per-registry", 100_000, 100_000, 0, func(q *Quotas) *int64 { return &q.RepositoriesPerRegistry }},
-	{"images-per-repository", 0, 100_000, 0, func(q *Quotas) *int64 { return &q.ImagesPerRepository }},
-	{"tags-per-image", 0, 1_000, 0, func(q *Quotas) *int64 { return &q.TagsPerImage }},
-	{"layer-parts", 4_200, 4_200, 0, func(q *Quotas) *int64 { return &q.LayerParts }},
-	{"layer-part-min-bytes", 5 << 20, 5 << 20, 0, func(q *Quotas) *int64 { return &q.LayerPartMinBytes }},
-	{"layer-part-max-bytes", 20 << 20, 10 << 20, 1, func(q *Quotas) *int64 { return &q.LayerPartMaxBytes }},
-	{"layer-bytes", 52_000 << 20, 52_000 << 20, 0, func(q *Quotas) *int64 { return &q.LayerBytes }},
-	{"manifest-bytes", 4 << 20, 4 << 20, 1, func(q *Quotas) *int64 { return &q.ManifestBytes }},
-	{"resource-tags", 50, 50, 0, func(q *Quotas) *int64 { return &q.ResourceTags }},
-	{"container-services", 100, 100, 0, func(q *Quotas) *int64 { return &q.ContainerServices }},
-	{"service-nodes", 20, 20, 0, func(q *Quotas) *int64 { return &q.ServiceNodes }},
-	{"images-per-service", 150, 150, 0, func(q *Quotas) *int64 { return &q.ImagesPerService }},
+	{"repositories-per-registry", 100_000, 100_000, 0, 0, func(q *Quotas) *int64 { return &q.RepositoriesPerRegistry }},
+	{"images-per-repository", 0, 100_000, 0, 0, func(q *Quotas) *int64 { return &q.ImagesPerRepository }},
+	{"tags-per-image", 0, 1_000, 0, 0, func(q *Quotas) *int64 { return &q.TagsPerImage }},
+	{"layer-parts", 4_200, 4_200, 0, 0, func(q *Quotas) *int64 { return &q.LayerParts }},
+	{"layer-part-min-bytes", 5 << 20, 5 << 20, 0, 0, func(q *Quotas) *int64 { return &q.LayerPartMinBytes }},
+	{"layer-part-max-bytes", 20 << 20, 10 << 20, 1, 0, func(q *Quotas) *int64 { return &q.LayerPartMaxBytes }},
+	{"layer-bytes", 52_000 << 20, 52_000 << 20, 0, 0, func(q *Quotas) *int64 { return &q.LayerBytes }},
+	{"manifest-bytes", 4 << 20, 4 << 20, 1, 4 << 20, func(q *Quotas) *int64 { return &q.ManifestBytes }},
+	{"resource-tags", 50, 50, 0, 0, func(q *Quotas) *int64 { return &q.ResourceTags }},
+	{"container-services", 100, 100, 0, 0, func(q *Quotas) *int64 { return &q.ContainerServices }},
+	{"service-nodes", 20, 20, 0, 0, func(q *Quotas) *int64 { return &q.ServiceNodes }},
+	{"images-per-service", 150, 150, 0, 0, func(q *Quotas) *int64 { return &q.ImagesPerService }},
 }
 
 // defaultQuotas returns the table's values.
@@ -67,11 +68,15 @@ func (all *Quotas) set(given map[string]string) error {
 		if i < 0 {
 			return fmt.Errorf("there is no quota %q", name)
 		}
+		q := quotas[i]
 		n, err := parseCount(given[name])
-		if err != nil || n < quotas[i].least {
-			return fmt.Errorf("%s: %q is not a whole number of at least %d", name, given[name], quotas[i].least)
+		if err != nil || n < q.least {
+			return fmt.Errorf("%s: %q is not a whole number of at least %d", name, given[name], q.least)
 		}
-		*quotas[i].of(all) = n
+		if q.most > 0 && n > q.most {
+			return fmt.Errorf("%s: %q is above %d", name, given[name], q.most)
+		}
+		*q.of(all) = n
 	}
 	return nil
 }
