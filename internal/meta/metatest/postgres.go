@@ -43,7 +43,7 @@ func StartPostgres(t testing.TB) *Postgres {
 	log := filepath.Join(home, "data", "server.log")
 	for attempt := 0; ; attempt++ {
 		port := freePort(t)
-		options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c max_connections=200", port, data)
+		options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c max_connections=200 -c deadlock_timeout=200ms", port, data)
 		_, err := run("pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
 		if err != nil {
 			if attempt < 3 {

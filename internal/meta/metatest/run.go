@@ -56,6 +56,7 @@ func Run(t *testing.T, new New) {
 		{"faults", testFaults},
 	} {
 		t.Run(part.name, func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting for syncs
 			f := &fixture{T: t, open: new(t)}
 			f.store = f.open(t)
 			t.Cleanup(func() {

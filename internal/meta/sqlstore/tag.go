@@ -1,6 +1,9 @@
 package sqlstore
 
 import (
+	"fmt"
+	"hash/fnv"
+
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
@@ -35,53 +38,55 @@ func (t *tx) TagsOf(image meta.ImageID, limit int) ([]name.Tag, error) {
 	return found, err
 }
 
-// PutTag points a tag to an image. The tag's row is locked, then the images'
-// rows in the order of their ids: whether an image is tagged is written under
-// the lock of its row, after a look at the tags that nobody can change
-// meanwhile.
+// PutTag points a tag to an image. The tag is locked, then the images' rows
+// in the order of their ids: whether an image is tagged is written under the
+// lock of its row, after a look at the tags that nobody can change meanwhile.
 func (t *tx) PutTag(repository meta.RepositoryID, tag name.Tag, image meta.ImageID, by string) error {
 	now, err := t.Now()
 	if err != nil {
 		return err
 	}
-	for {
-		old, err := t.lockTag(repository, tag)
-		if err != nil && err != meta.ErrNotFound {
-			return err
-		}
-		fresh := err == meta.ErrNotFound
-		digests, err := t.lockTagged(repository, old, image)
-		if err != nil {
-			return err
-		}
-		if _, ok := digests[image]; !ok {
-			return meta.ErrNotFound
-		}
-		if fresh {
-			n, err := t.exec(`INSERT INTO tag (repository_id, name, image_id, updated_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING`, repository, tag, image, now)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				continue // another put the tag meanwhile
-			}
-		} else if err := t.change(`UPDATE tag SET image_id = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2`, repository, tag, image, now); err != nil {
-			return err
-		}
-		if _, err := t.exec(`UPDATE image SET tagged = 1 WHERE id = ?1 AND tagged = 0`, image); err != nil {
-			return err
-		}
-		if old != 0 && old != image {
-			if err := t.untag(old); err != nil {
-				return err
-			}
-		}
-		return t.addTagChange(repository, string(tag), digests[old], digests[image], by)
+	old, err := t.lockTag(repository, tag)
+	fresh := err == meta.ErrNotFound
+	if err != nil && !fresh {
+		return err
 	}
+	digests, err := t.lockTagged(repository, old, image)
+	if err != nil {
+		return err
+	}
+	if _, ok := digests[image]; !ok {
+		return meta.ErrNotFound
+	}
+	sql := `UPDATE tag SET image_id = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2`
+	if fresh {
+		sql = `INSERT INTO tag (repository_id, name, image_id, updated_at) VALUES (?1, ?2, ?3, ?4)`
+	}
+	if err := t.change(sql, repository, tag, image, now); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE image SET tagged = 1 WHERE id = ?1 AND tagged = 0`, image); err != nil {
+		return err
+	}
+	if !fresh && old != image {
+		if err := t.untag(old); err != nil {
+			return err
+		}
+	}
+	return t.addTagChange(repository, string(tag), digests[old], digests[image], by)
 }
 
-// lockTag locks a tag's row and returns its image. ErrNotFound.
+// lockTag locks a tag and returns its image. ErrNotFound. The lock is on the
+// name, which can be locked before there is a row, and on the row, against
+// DeleteImage.
 func (t *tx) lockTag(repository meta.RepositoryID, tag name.Tag) (meta.ImageID, error) {
+	if t.session.locks() {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "tag %d %s", repository, tag)
+		if _, err := t.has(`SELECT 1 FROM pg_advisory_xact_lock(?1)`, int64(h.Sum64())); err != nil {
+			return 0, err
+		}
+	}
 	id, err := t.number(t.locked(`SELECT t.image_id FROM tag t WHERE t.repository_id = ?1 AND t.name = ?2`, meta.LockExclusive, "t"), repository, tag)
 	return meta.ImageID(id), err
 }
