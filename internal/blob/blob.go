@@ -36,17 +36,22 @@ var (
 	ErrSync = errors.New("blob: sync failed")
 )
 
-// Store keeps bytes. All methods are safe for concurrent use.
+// Store keeps bytes. All methods are safe for concurrent use. A location that
+// the store can never have drawn is ErrNotFound to all of them. After ErrSync
+// nothing more is written; what was sealed before can still be read.
 type Store interface {
 	// NewLocation draws a location. It touches nothing: the caller commits
 	// the location to the metadata store before Create.
 	NewLocation() name.Location
 
-	// Create begins the upload of a new location.
+	// Create begins the upload of a new location; one that is not new is an
+	// error and left as it is.
 	Create(ctx context.Context, at name.Location) (Upload, error)
 
 	// Resume continues an upload from the offset and state of a Checkpoint.
-	// ErrNotFound when fewer bytes than offset are there.
+	// ErrNotFound when the location is absent or has fewer bytes than offset,
+	// ErrClosed when it is sealed: a process that died between Seal and what
+	// its caller noted of it leaves an upload that must begin anew.
 	Resume(ctx context.Context, at name.Location, offset int64, state []byte) (Upload, error)
 
 	// Open returns sealed bytes for reading, or an unsealed upload's bytes so
@@ -84,8 +89,8 @@ type Upload interface {
 	Close() error
 }
 
-// Reader reads stored bytes. The disk store's is an *os.File, so that a
-// server can hand it to the kernel.
+// Reader reads stored bytes. The disk store's embeds an *os.File, so that
+// net/http can hand it to the kernel if nobody wraps it.
 type Reader interface {
 	io.ReadSeekCloser
 	Size() int64
