@@ -274,12 +274,12 @@ func (t *tx) removeImage(id meta.ImageID) error {
 
 // Children lists by id.
 func (t *tx) Children(id meta.ImageID) ([]meta.Image, error) {
-	return t.images(imageSelect+`JOIN image_child c ON c.child_id = i.id WHERE c.parent_id = ?1 ORDER BY i.id`, id)
+	return t.images(imageSelect+`JOIN image_child c ON c.child_id = i.id WHERE c.parent_id = ?1 ORDER BY c.child_id`, id)
 }
 
 // Parents lists by id.
 func (t *tx) Parents(id meta.ImageID, limit int) ([]meta.Image, error) {
-	return t.images(imageSelect+`JOIN image_child c ON c.parent_id = i.id WHERE c.child_id = ?1 ORDER BY i.id LIMIT ?2`, id, limit)
+	return t.images(imageSelect+`JOIN image_child c ON c.parent_id = i.id WHERE c.child_id = ?1 ORDER BY c.parent_id LIMIT ?2`, id, limit)
 }
 
 // Referrers lists by id.
