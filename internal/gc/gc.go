@@ -65,7 +65,7 @@ func (c *Collector) Run(ctx context.Context) (Tally, error) {
 		}
 		failed = errors.Join(failed, pass(ctx, &t))
 	}
-	if t != (Tally{}) {
+	if t != (Tally{Usage: t.Usage}) { // usage is recorded with every push
 		c.Logger.Info("collected garbage", "layers", t.Layers, "images", t.Images, "repositories", t.Repositories,
 			"uploads", t.Uploads, "locations", t.Locations)
 	}
