@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"testing"
 
 	"github.com/lighterage/lighterage/internal/blob/blobtest"
@@ -42,7 +41,7 @@ func TestARunThatFailsAnywhereIsFinishedByTheNext(t *testing.T) {
 	w.must(err)
 
 	faults, faulty := metatest.NewFaults(w.store), blobtest.Wrap(w.blobs)
-	w.gc = gc.New(gc.Config{Meta: faults, Blobs: faulty, Logger: slog.New(slog.DiscardHandler), LayerGrace: grace, URLTTL: urlTTL})
+	w.gc = gc.New(gc.Config{Meta: faults, Blobs: faulty, Logger: quiet, LayerGrace: grace, URLTTL: urlTTL})
 	check := func() {
 		w.whole(hidden, registered)
 		w.whole(k, kept)
@@ -113,7 +112,7 @@ func TestARunOnAFullStoreStillMakesRoom(t *testing.T) {
 	w.run(grace)
 	w.clock.Advance(urlTTL)
 	faults := metatest.NewFaults(w.store)
-	w.gc = gc.New(gc.Config{Meta: faults, Blobs: w.blobs, Logger: slog.New(slog.DiscardHandler), LayerGrace: grace, URLTTL: urlTTL})
+	w.gc = gc.New(gc.Config{Meta: faults, Blobs: w.blobs, Logger: quiet, LayerGrace: grace, URLTTL: urlTTL})
 	w.layer(k, large("b"))
 	w.clock.Advance(grace)
 	faults.FailUpdate(1, metatest.NotApplied) // of the reviews

@@ -67,22 +67,31 @@ type world struct {
 func open(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
-	log := slog.New(slog.DiscardHandler)
-	fatal := func(err error) { t.Errorf("store failed for good: %v", err) }
+	at := &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	store, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "catalogue.db"), sqlstore.Options{Clock: at.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return over(t, store, at, pushTTL)
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// over makes a world over a store, which it closes.
+func over(t *testing.T, store *sqlstore.Store, at *clock, pushTTL time.Duration) *world {
+	t.Helper()
+	t.Cleanup(func() { store.Close() })
+	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: at, store: store}
 	var err error
-	w.store, err = sqlstore.OpenSQLite(context.Background(), filepath.Join(w.dir, "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
-	w.must(err)
-	t.Cleanup(func() { w.store.Close() })
-	w.blobs, err = disk.Open(filepath.Join(w.dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
+	w.blobs, err = disk.Open(filepath.Join(w.dir, "blobs"), disk.Options{Logger: quiet})
 	w.must(err)
 	t.Cleanup(func() { w.blobs.Close() })
 	w.Catalogue = registry.New(registry.Config{
-		Meta: w.store, Blobs: w.blobs, Clock: w.clock.Now, Logger: log, BootID: "boot-1",
+		Meta: store, Blobs: w.blobs, Clock: at.Now, Logger: quiet, BootID: "boot-1",
 		LayerGrace: grace, UploadTTL: pushTTL, PushTTL: pushTTL, URLTTL: urlTTL,
 	})
-	w.services = containers.New(containers.Config{Meta: w.store, Repositories: w.Catalogue, PushTTL: pushTTL})
-	w.gc = gc.New(gc.Config{Meta: w.store, Blobs: w.blobs, Logger: log, LayerGrace: grace, URLTTL: urlTTL})
+	w.services = containers.New(containers.Config{Meta: store, Repositories: w.Catalogue, PushTTL: pushTTL})
+	w.gc = gc.New(gc.Config{Meta: store, Blobs: w.blobs, Logger: quiet, LayerGrace: grace, URLTTL: urlTTL})
 	return w
 }
 
