@@ -320,3 +320,7 @@ func (h *history) compare() {
 		})
 	}
 }
+
+func digests(images []meta.Image) []digest.Digest {
+	return each(images, func(i meta.Image) digest.Digest { return i.Digest })
+}

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -235,9 +234,4 @@ func testTagged(f *fixture) {
 			check()
 		}
 	})
-}
-
-// digests lists what is told apart by digest.
-func digests(images []meta.Image) []digest.Digest {
-	return each(images, func(i meta.Image) digest.Digest { return i.Digest })
 }

@@ -127,12 +127,7 @@ func (t *tx) PutLayer(repository meta.RepositoryID, blob meta.BlobID, due time.T
 		return 0, err
 	}
 	for {
-		id, err := t.number(`UPDATE layer SET touched_at = ?3
-			WHERE repository_id = ?1 AND digest = (SELECT b.digest FROM blob b WHERE b.id = ?2) RETURNING id`, repository, blob, now)
-		if err != meta.ErrNotFound {
-			return meta.LayerID(id), err
-		}
-		id, err = t.number(`INSERT INTO layer (repository_id, blob_id, digest, touched_at)
+		id, err := t.number(`INSERT INTO layer (repository_id, blob_id, digest, touched_at)
 			SELECT CAST(?1 AS BIGINT), b.id, b.digest, CAST(?3 AS BIGINT) FROM blob b WHERE b.id = ?2
 			ON CONFLICT DO NOTHING RETURNING id`, repository, blob, now)
 		if err == nil {
@@ -141,7 +136,12 @@ func (t *tx) PutLayer(repository meta.RepositoryID, blob meta.BlobID, due time.T
 		if err != meta.ErrNotFound {
 			return 0, err
 		}
-		// Either there is no such blob, or another put the layer meanwhile.
+		id, err = t.number(`UPDATE layer SET touched_at = ?3
+			WHERE repository_id = ?1 AND digest = (SELECT b.digest FROM blob b WHERE b.id = ?2) RETURNING id`, repository, blob, now)
+		if err != meta.ErrNotFound {
+			return meta.LayerID(id), err
+		}
+		// There is no such blob, or the layer went between the two.
 		there, err := t.has(`SELECT 1 FROM blob WHERE id = ?1`, blob)
 		if err != nil {
 			return 0, err

@@ -31,7 +31,7 @@ const (
 	attempts        = 8
 	attemptsForeign = 3
 	// settleTime is how long the outcome of a lost COMMIT is asked for.
-	settleTime = 10 * time.Second
+	settleTime = 5 * time.Second
 	// migrationLock is the key of the advisory lock around migrations.
 	migrationLock = 0x6c696768746572 // "lighter"
 )
@@ -354,7 +354,8 @@ func isLost(err error) bool {
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) ||
+		pgconn.SafeToRetry(err) // nothing was sent, because the connection was known to be closed
 }
 
 // mayRunAgain reports whether a transaction that was rolled back may succeed

@@ -16,6 +16,9 @@ func TestPostgres(t *testing.T) {
 		url := server.NewDatabase(t)
 		return func(t testing.TB) meta.Store { return openPostgres(t, url) }
 	})
+	t.Run("settings", func(t *testing.T) { testSettings(t, server) })
+	t.Run("lost connections", func(t *testing.T) { testLostConnections(t, server) })
+	t.Run("opened by many at once", func(t *testing.T) { testOpenedByMany(t, server) })
 }
 
 func openPostgres(t testing.TB, url string) *sqlstore.Store {

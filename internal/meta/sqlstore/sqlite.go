@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -48,6 +47,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	db.SetMaxIdleConns(-1) // the connections in use are held; no others are kept
 	e := &sqliteEngine{db: db, readers: make(chan *reader, readers)}
 	if err := e.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
@@ -65,7 +65,7 @@ func (e *sqliteEngine) open(ctx context.Context, o Options) error {
 		return err
 	}
 	for range readers {
-		c, err := e.conn(ctx, o, "PRAGMA query_only = 1", "PRAGMA cache_size = -4096")
+		c, err := e.conn(ctx, o, "PRAGMA query_only = 1", "PRAGMA cache_size = -2048")
 		if err != nil {
 			return err
 		}
@@ -286,55 +286,4 @@ func head(sql string) string {
 		return sql[:60] + "…"
 	}
 	return sql
-}
-
-// checkpointer copies the log back into the database beside the writer. While
-// the writer goes on it never gets to the end, so the writer, once the log is
-// long, does the small rest itself between two transactions; the next
-// transaction then starts the log anew.
-type checkpointer struct {
-	conn *sqliteConn
-	log  *slog.Logger
-	wake chan struct{}
-	done chan struct{}
-	fail func(error)
-}
-
-func startCheckpointer(conn *sqliteConn, o Options) *checkpointer {
-	c := &checkpointer{conn: conn, log: o.logger(), wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go c.loop()
-	return c
-}
-
-func (c *checkpointer) loop() {
-	defer close(c.done)
-	for range c.wake {
-		err := c.conn.use(func(s *sqliteSession) error {
-			_, _, err := logPages(s, "PASSIVE")
-			return err
-		})
-		if err != nil {
-			c.log.Error("copy the log into the database", "err", err)
-		}
-	}
-}
-
-// start asks for a run; one that waits is enough.
-func (c *checkpointer) start() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (c *checkpointer) close() {
-	close(c.wake)
-	<-c.done
-}
-
-// logPages runs a checkpoint of a mode and returns the pages of the log and
-// how many of them are in the database.
-func logPages(s *sqliteSession, mode string) (pages, copied int64, err error) {
-	err = s.query("PRAGMA wal_checkpoint("+mode+")", nil, func(r *row) { pages, copied = r.int(1), r.int(2) })
-	return pages, copied, err
 }

@@ -4,12 +4,12 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
-	"github.com/lighterage/lighterage/internal/name"
 )
 
 // session runs statements inside one open transaction. Parameters are ?1, ?2,
@@ -259,42 +259,16 @@ func value(a any) driver.Value {
 			return nil
 		}
 		return v.Bytes()
-	case meta.RepositoryID:
-		return int64(v)
-	case meta.ImageID:
-		return int64(v)
-	case meta.LayerID:
-		return int64(v)
-	case meta.BlobID:
-		return int64(v)
-	case meta.ServiceID:
-		return int64(v)
-	case meta.Space:
-		return int64(v)
-	case meta.Subject:
-		return int64(v)
-	case meta.BlobState:
-		return int64(v)
-	case meta.ResourceKind:
-		return int64(v)
-	case name.AccountID:
-		return string(v)
-	case name.Region:
-		return string(v)
-	case name.RepositoryName:
-		return string(v)
-	case name.Tag:
-		return string(v)
-	case name.UploadID:
-		return string(v)
-	case name.ServiceName:
-		return string(v)
-	case name.Label:
-		return string(v)
-	case name.Location:
-		return string(v)
 	}
-	return a // of a kind that drivers refuse
+	switch v := reflect.ValueOf(a); v.Kind() { // the named types of meta and name
+	case reflect.Int64:
+		return v.Int()
+	case reflect.Uint8:
+		return int64(v.Uint())
+	case reflect.String:
+		return v.String()
+	}
+	return a // drivers refuse it
 }
 
 // list appends values to args as the members of an IN list, and returns the

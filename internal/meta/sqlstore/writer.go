@@ -17,10 +17,6 @@ const (
 	groupCalls = 128                   // closures of one COMMIT
 	groupTime  = 10 * time.Millisecond // after which a group takes no more
 	commitBusy = 5                     // times that a busy COMMIT is tried, busyTimeout each
-
-	checkpointPages = 1000     // pages of the log from which they are copied in the background
-	restartPages    = 4 * 1024 // from which the writer finishes the copy
-	lookEvery       = 32       // groups between two looks at the log
 )
 
 // writer is the only goroutine that writes to a SQLite database.
@@ -96,8 +92,11 @@ func (w *writer) loop() {
 			select {
 			case c := <-w.queue:
 				if c.taken.CompareAndSwap(false, true) {
-					w.answer(w.group(c))
+					for _, c := range w.group(c) {
+						close(c.done)
+					}
 					w.tend()
+					w.report()
 				}
 			case <-w.stop:
 				return nil
@@ -109,10 +108,9 @@ func (w *writer) loop() {
 	}
 }
 
-func (w *writer) answer(calls []*call) {
-	for _, c := range calls {
-		close(c.done)
-	}
+// report tells once why the store stopped, after those who wait have their
+// answers.
+func (w *writer) report() {
 	if w.dead != nil && w.fatal != nil {
 		fatal := w.fatal
 		w.fatal = nil
@@ -295,27 +293,5 @@ func isSyncError(err error) bool {
 func (w *writer) die(err error) {
 	if w.dead == nil {
 		w.dead = err
-	}
-}
-
-// tend keeps the log short.
-func (w *writer) tend() {
-	if w.groups++; w.groups < lookEvery || w.dead != nil {
-		return
-	}
-	w.groups = 0
-	pages, copied, err := logPages(w.session, "NOOP")
-	if err == nil && pages-copied > checkpointPages {
-		w.checkpoint.start()
-	}
-	if err == nil && pages > restartPages && pages-copied <= checkpointPages {
-		_, _, err = logPages(w.session, "PASSIVE")
-	}
-	if err != nil {
-		w.log.Error("look at the log", "err", err)
-	}
-	if isSyncError(err) {
-		w.die(err)
-		w.answer(nil)
 	}
 }
