@@ -16,6 +16,7 @@ import (
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
@@ -47,27 +48,36 @@ type world struct {
 	t         *testing.T
 	ctx       context.Context
 	clock     *clock
-	meta      meta.Store
+	faults    *metatest.Faults
 	catalogue *registry.Catalogue
 }
 
 func open(t *testing.T, limits containers.Limits) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
-	log := slog.New(slog.DiscardHandler)
-	fatal := func(err error) { t.Errorf("store failed for good: %v", err) }
-	store, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
-	w.must(err)
+	t.Parallel()
+	at := &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	store, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "catalogue.db"), sqlstore.Options{Clock: at.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return over(t, store, at, limits)
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// over makes a world over a store, which it closes.
+func over(t *testing.T, store *sqlstore.Store, at *clock, limits containers.Limits) *world {
+	t.Helper()
 	t.Cleanup(func() { store.Close() })
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"), disk.Options{Fatal: fatal, Logger: log})
+	w := &world{t: t, ctx: t.Context(), clock: at, faults: metatest.NewFaults(store)}
+	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"), disk.Options{Logger: quiet})
 	w.must(err)
 	t.Cleanup(func() { blobs.Close() })
-	w.meta = store
 	w.catalogue = registry.New(registry.Config{
-		Meta: store, Blobs: blobs, Clock: w.clock.Now, Logger: log, BootID: "boot-1",
+		Meta: store, Blobs: blobs, Clock: at.Now, Logger: quiet, BootID: "boot-1",
 		LayerGrace: time.Hour, UploadTTL: pushTTL, PushTTL: pushTTL, URLTTL: time.Hour,
 	})
-	w.Services = containers.New(containers.Config{Meta: store, Repositories: w.catalogue, PushTTL: pushTTL, Limits: limits})
+	w.Services = containers.New(containers.Config{Meta: w.faults, Repositories: w.catalogue, PushTTL: pushTTL, Limits: limits})
 	return w
 }
 
@@ -167,7 +177,7 @@ func (w *world) lastReview(d digest.Digest) time.Time {
 	i, err := w.catalogue.Image(w.ctx, containers.HiddenRepository(home), registry.Reference{Digest: d})
 	w.must(err)
 	var due time.Time
-	w.must(w.meta.View(w.ctx, func(tx meta.Tx) (err error) {
+	w.must(w.faults.View(w.ctx, func(tx meta.Tx) (err error) {
 		due, err = tx.LastReview(meta.ImageSubject, int64(i.ID))
 		return err
 	}))

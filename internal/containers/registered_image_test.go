@@ -3,7 +3,6 @@ package containers_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -121,57 +120,6 @@ func TestAVersionIsNeverGivenTwice(t *testing.T) {
 	}
 	if i := w.register("web", "app", d); i.Version != 6 {
 		t.Errorf("the sixth version is %d", i.Version)
-	}
-}
-
-func TestRegistrationsAtTheSameTimeGetEachNumberOnce(t *testing.T) {
-	const n = 50
-	w := open(t, containers.Limits{Images: 150})
-	w.create("web")
-	d := w.push(home, "a")
-	versions := make([]int64, n)
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			r, err := w.RegisterImage(w.ctx, key("web"), "app", string(d))
-			if err != nil {
-				t.Error(err)
-			}
-			versions[i] = r.Version
-		})
-	}
-	all.Wait()
-	given := map[int64]int{}
-	for _, v := range versions {
-		given[v]++
-	}
-	for v := int64(1); v <= n; v++ {
-		if given[v] != 1 {
-			t.Errorf("version %d was given %d times", v, given[v])
-		}
-	}
-	if got := len(w.names("web")); got != n {
-		t.Errorf("%d images are listed", got)
-	}
-}
-
-func TestRegistrationsAtTheSameTimeKeepTheQuota(t *testing.T) {
-	const quota = 7
-	w := open(t, containers.Limits{Images: quota})
-	w.create("web")
-	d := w.push(home, "a")
-	var all sync.WaitGroup
-	for i := range 3 * quota {
-		all.Go(func() {
-			_, err := w.RegisterImage(w.ctx, key("web"), name.Label(fmt.Sprintf("l%d", i%3)), string(d))
-			if err != nil && !fault.Is(err, fault.LimitExceeded) {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if got := len(w.names("web")); got != quota {
-		t.Errorf("%d images are registered", got)
 	}
 }
 

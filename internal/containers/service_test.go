@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,49 +84,6 @@ func TestCreateServiceRefuses(t *testing.T) {
 	elsewhere := containers.Key{Registry: name.RegistryID{Account: home.Account, Region: "eu-west-1"}, Name: "taken"}
 	_, err = w.CreateService(w.ctx, elsewhere, "nano", 1, nil)
 	w.must(err) // names and quotas are a registry's
-}
-
-func TestServicesCreatedAtTheSameTimeCountEachOther(t *testing.T) {
-	w := open(t, containers.Limits{Services: 5})
-	var created, refused atomic.Int64
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			_, err := w.CreateService(w.ctx, key(fmt.Sprintf("s%d", i)), "nano", 1, nil)
-			switch {
-			case err == nil:
-				created.Add(1)
-			case fault.Is(err, fault.LimitExceeded):
-				refused.Add(1)
-			default:
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if created.Load() != 5 || refused.Load() != 15 {
-		t.Errorf("%d created and %d refused", created.Load(), refused.Load())
-	}
-}
-
-func TestOneOfManyGetsTheName(t *testing.T) {
-	w := open(t, containers.Limits{})
-	var created atomic.Int64
-	var all sync.WaitGroup
-	for range 10 {
-		all.Go(func() {
-			_, err := w.CreateService(w.ctx, key("web"), "nano", 1, nil)
-			if err == nil {
-				created.Add(1)
-			} else if !fault.Is(err, fault.ServiceExists) {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if created.Load() != 1 {
-		t.Errorf("%d got the name", created.Load())
-	}
 }
 
 func TestUpdateServiceChangesWhatIsGiven(t *testing.T) {
