@@ -38,7 +38,8 @@ type Options struct {
 	// Logger receives what no caller can be told. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Fatal is called once when a commit failed in a way after which nobody
-	// can say what is durable. The process must end. Nil: the store only
+	// can say what is durable. The process must end; Fatal itself must not
+	// wait for the store, whose writer calls it. Nil: the store only
 	// refuses further work.
 	Fatal func(error)
 	// AllowUnsafePostgres opens a PostgreSQL server whose settings lose
