@@ -28,34 +28,43 @@ func (c *Collector) planGarbage(ctx context.Context, limit int) ([]Step, error) 
 
 // sweep removes the bytes of locations that nothing names, then their lines.
 // The store removes what is not there without complaint, so a crash between
-// the two costs nothing.
+// the two costs nothing. A location that cannot be removed gets a later line,
+// so that it holds up no other.
 func (c *Collector) sweep(ctx context.Context, t *Tally) error {
+	var failed error
 	for range rounds {
 		steps, err := c.planGarbage(ctx, atOnce)
 		if err != nil || len(steps) == 0 {
-			return err
+			return errors.Join(failed, err)
 		}
-		var gone []int64
-		var failed error
+		var done []int64
+		var kept []meta.Garbage
 		for _, s := range steps {
+			done = append(done, s.garbage.ID)
 			if err := c.Blobs.Remove(ctx, s.garbage.Location); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", s, err))
-				continue
+				kept = append(kept, s.garbage)
 			}
-			gone = append(gone, s.garbage.ID)
 		}
-		if len(gone) > 0 {
-			err := c.Meta.Update(ctx, func(tx meta.Tx) error { return tx.ForgetGarbage(gone) })
+		err = c.Meta.Update(ctx, func(tx meta.Tx) error {
+			now, err := tx.Now()
 			if err != nil {
-				return errors.Join(failed, err)
+				return err
 			}
-			t.Locations += len(gone)
+			for _, g := range kept {
+				if err := tx.AddGarbage(g.Location, now.Add(retryAfter)); err != nil {
+					return err
+				}
+			}
+			return tx.ForgetGarbage(done)
+		})
+		if err != nil {
+			return errors.Join(failed, err)
 		}
-		// What could not be removed stands first in the next page again: a run
-		// ends here, and the next one goes on.
-		if failed != nil || len(steps) < atOnce {
+		t.Locations += len(done) - len(kept)
+		if len(steps) < atOnce {
 			return failed
 		}
 	}
-	return nil
+	return failed
 }
