@@ -35,12 +35,16 @@ func (f *front) describeRepositories(ctx context.Context, c *awsjson.Call, in *e
 
 func (f *front) pageOfRepositories(ctx context.Context, c *awsjson.Call, in *ecrmodel.DescribeRepositoriesRequest) (*ecrmodel.DescribeRepositoriesResponse, error) {
 	list := listing{"DescribeRepositories", string(c.Registry.Account), string(c.Registry.Region)}
-	after, err := list.position(in.NextToken)
+	position, err := list.position(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
+	after, err := name.ParseRepositoryName(position)
+	if position != "" && err != nil {
+		return nil, badToken()
+	}
 	size := pageSize(in.MaxResults, pageDefault)
-	found, err := f.Catalogue.Repositories(ctx, c.Registry, name.RepositoryName(after), size+1)
+	found, err := f.Catalogue.Repositories(ctx, c.Registry, after, size+1)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
-	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -67,5 +66,5 @@ func cursorIn(position string) (registry.ListCursor, error) {
 			return registry.ListCursor{Untagged: true, Image: id}, nil
 		}
 	}
-	return registry.ListCursor{}, fault.New(fault.PageTokenInvalid)
+	return registry.ListCursor{}, badToken()
 }

@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -21,14 +20,15 @@ const (
 // the filter. A token of one listing is refused by all others.
 type listing []string
 
-// bindingSize is how much of the listing's hash a token begins with.
+// bindingSize is how much of a hash a token begins with, in bytes.
 const bindingSize = 12
 
-// token is where to go on, as clients hold it: they can neither read a
-// position in it by chance nor carry it to another listing. It is not signed:
-// whoever makes one up learns nothing that the first page would not tell.
+// token is where to go on, as clients hold it: a hash of listing and position,
+// then the position, so that it goes to no other listing and is not changed by
+// chance. The hash has no key: whoever makes a token up learns nothing that
+// the first page would not tell.
 func (l listing) token(position string) *string {
-	return new(base64.RawURLEncoding.EncodeToString(append(l.binding(), position...)))
+	return new(base64.RawURLEncoding.EncodeToString(append(l.binding(position), position...)))
 }
 
 // position returns what token was made from; empty for an absent token, which
@@ -37,21 +37,27 @@ func (l listing) position(token *string) (string, error) {
 	if token == nil {
 		return "", nil
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(*token)
-	if err != nil || len(b) <= bindingSize || !bytes.Equal(b[:bindingSize], l.binding()) || *l.token(string(b[bindingSize:])) != *token {
-		return "", fault.New(fault.PageTokenInvalid)
+	b, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil || len(b) <= bindingSize {
+		return "", badToken()
 	}
-	return string(b[bindingSize:]), nil
+	position := string(b[bindingSize:])
+	if *l.token(position) != *token {
+		return "", badToken()
+	}
+	return position, nil
 }
 
-func (l listing) binding() []byte {
+func (l listing) binding(position string) []byte {
 	h := sha256.New()
-	for _, part := range l {
+	for _, part := range append(l[:len(l):len(l)], position) {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
 		h.Write([]byte(part))
 	}
 	return h.Sum(nil)[:bindingSize]
 }
+
+func badToken() error { return fault.New(fault.PageTokenInvalid) }
 
 // ofRepository is a listing of something in a repository.
 func ofRepository(operation string, key registry.RepositoryKey, filter ...string) listing {
@@ -75,7 +81,7 @@ func (l listing) image(token *string) (registry.ImageID, error) {
 func imageIn(s string) (registry.ImageID, error) {
 	id, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || id < 0 || strconv.FormatInt(id, 10) != s {
-		return 0, fault.New(fault.PageTokenInvalid)
+		return 0, badToken()
 	}
 	return registry.ImageID(id), nil
 }
