@@ -28,8 +28,11 @@ func Plans(s *Store) map[string]string {
 	}
 	e := s.engine.(*sqliteEngine)
 	for range readers {
-		r := <-e.readers
-		defer func() { e.readers <- r }()
+		r, err := e.readers.take(context.Background())
+		if err != nil {
+			panic(err)
+		}
+		defer e.readers.put(r)
 		_ = r.use(func(t *sqliteSession) error {
 			explain(t)
 			return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -30,7 +31,7 @@ const (
 type sqliteEngine struct {
 	db         *sql.DB
 	writer     *writer
-	readers    chan *reader
+	readers    *readerPool
 	checkpoint *checkpointer
 	conns      []*sql.Conn
 }
@@ -48,7 +49,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxIdleConns(-1) // the connections in use are held; no others are kept
-	e := &sqliteEngine{db: db, readers: make(chan *reader, readers)}
+	e := &sqliteEngine{db: db, readers: newReaderPool()}
 	if err := e.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
 	}
@@ -69,7 +70,7 @@ func (e *sqliteEngine) open(ctx context.Context, o Options) error {
 		if err != nil {
 			return err
 		}
-		e.readers <- &reader{c}
+		e.readers.put(&reader{c})
 	}
 	last, err := e.conn(ctx, o)
 	if err != nil {
@@ -115,17 +116,11 @@ func (e *sqliteEngine) update(ctx context.Context, fn func(*tx) error) error {
 }
 
 func (e *sqliteEngine) view(ctx context.Context, fn func(*tx) error) error {
-	var r *reader
-	select {
-	case r = <-e.readers:
-	default:
-		select {
-		case r = <-e.readers:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	r, err := e.readers.take(ctx)
+	if err != nil {
+		return err
 	}
-	defer func() { e.readers <- r }()
+	defer e.readers.put(r)
 	return r.view(fn)
 }
 
@@ -149,6 +144,41 @@ func (e *sqliteEngine) close() error {
 	}
 	// The last connection that closes writes the log back into the database.
 	return errors.Join(append(errs, e.db.Close())...)
+}
+
+// readerPool lends the readers, the last used first: its page cache and
+// statements are warm, and readers that few need at once stay small.
+type readerPool struct {
+	idle  chan struct{} // a token for each reader in the stack
+	mu    sync.Mutex
+	stack []*reader
+}
+
+func newReaderPool() *readerPool { return &readerPool{idle: make(chan struct{}, readers)} }
+
+func (p *readerPool) take(ctx context.Context) (*reader, error) {
+	select {
+	case <-p.idle:
+	default:
+		select {
+		case <-p.idle:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.stack) - 1
+	r := p.stack[last]
+	p.stack = p.stack[:last]
+	return r, nil
+}
+
+func (p *readerPool) put(r *reader) {
+	p.mu.Lock()
+	p.stack = append(p.stack, r)
+	p.mu.Unlock()
+	p.idle <- struct{}{}
 }
 
 // reader is a connection that only reads.
