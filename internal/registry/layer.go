@@ -22,69 +22,79 @@ func layerFault(r fault.Reason, key RepositoryKey, d digest.Digest) *fault.Error
 // Layer finds a layer and promises it to the client: unreferenced, it stays at
 // least the grace longer. RepositoryNotFound, LayerNotFound.
 func (c *Catalogue) Layer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
-	l, err := c.findLayer(ctx, key, d)
-	if err != nil {
-		return l, err
-	}
-	return l, c.promise(ctx, key, l)
-}
-
-func (c *Catalogue) findLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
 	var l Layer
+	promised := false
 	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		l, err = tx.FindLayer(key, d)
+		if l, err = tx.FindLayer(key, d); err != nil {
+			return err
+		}
+		promised, err = c.promised(tx, l)
 		return err
 	})
-	if errors.Is(err, meta.ErrNotFound) || err == nil && l.Blob.State != meta.BlobOK {
+	switch {
+	case errors.Is(err, meta.ErrNotFound), err == nil && l.Blob.State != meta.BlobOK:
 		err = layerFault(fault.LayerNotFound, key, d)
+	case err == nil && !promised:
+		err = c.touch(ctx, key, l)
 	}
 	return l, storeFault(key, err)
 }
 
-// promise touches a layer whose grace is half over, unless an image keeps it:
-// the image's end would begin a new grace.
-func (c *Catalogue) promise(ctx context.Context, key RepositoryKey, l Layer) error {
+// promised reports whether a layer will outlive what a client does next: it
+// has more than half of its grace before it, or an image keeps it, whose end
+// would begin a new grace.
+func (c *Catalogue) promised(tx meta.Tx, l Layer) (bool, error) {
 	if c.Clock().Sub(l.TouchedAt) < c.LayerGrace/2 {
-		return nil
+		return true, nil
 	}
-	kept := false
-	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		kept, err = tx.LayerReferenced(l.ID)
-		return err
-	})
-	if err != nil || kept {
-		return storeFault(key, err)
-	}
-	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return tx.TouchLayer(l.ID) })
+	return tx.LayerReferenced(l.ID)
+}
+
+// touch begins a layer's grace anew. LayerNotFound.
+func (c *Catalogue) touch(ctx context.Context, key RepositoryKey, l Layer) error {
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error { return tx.TouchLayer(l.ID) })
 	if errors.Is(err, meta.ErrNotFound) {
 		err = layerFault(fault.LayerNotFound, key, l.Blob.Digest)
 	}
-	return storeFault(key, err)
+	return err
 }
 
 // CheckLayers finds those of the digests that are layers of the repository,
 // and promises them to the client. RepositoryNotFound.
 func (c *Catalogue) CheckLayers(ctx context.Context, key RepositoryKey, ds []digest.Digest) (map[digest.Digest]Layer, error) {
 	var have map[digest.Digest]Layer
+	var old []Layer
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		old = nil
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
-		have, err = tx.Layers(r.ID, ds, meta.NoLock)
-		return err
+		if have, err = tx.Layers(r.ID, ds, meta.NoLock); err != nil {
+			return err
+		}
+		for d, l := range have {
+			promised, err := c.promised(tx, l)
+			switch {
+			case err != nil:
+				return err
+			case l.Blob.State != meta.BlobOK:
+				delete(have, d)
+			case !promised:
+				old = append(old, l)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, storeFault(key, err)
 	}
-	for d, l := range have {
-		err := c.promise(ctx, key, l)
-		if l.Blob.State != meta.BlobOK || fault.Is(err, fault.LayerNotFound) {
-			delete(have, d)
-			continue
-		}
-		if err != nil {
-			return nil, err
+	for _, l := range old {
+		err := c.touch(ctx, key, l)
+		if fault.Is(err, fault.LayerNotFound) {
+			delete(have, l.Blob.Digest)
+		} else if err != nil {
+			return nil, storeFault(key, err)
 		}
 	}
 	return have, nil
@@ -94,17 +104,22 @@ func (c *Catalogue) CheckLayers(ctx context.Context, key RepositoryKey, ds []dig
 // as GetDownloadUrlForLayer asks. RepositoryNotFound, LayerNotFound,
 // LayerInaccessible.
 func (c *Catalogue) LayerDownloadable(ctx context.Context, key RepositoryKey, d digest.Digest) error {
-	l, err := c.findLayer(ctx, key, d)
-	if err != nil {
-		return err
-	}
-	kept := false
-	err = c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		kept, err = tx.LayerReferenced(l.ID)
+	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+		l, err := tx.FindLayer(key, d)
+		if err != nil {
+			return err
+		}
+		if l.Blob.State != meta.BlobOK {
+			return meta.ErrNotFound
+		}
+		kept, err := tx.LayerReferenced(l.ID)
+		if err == nil && !kept {
+			return layerFault(fault.LayerInaccessible, key, d)
+		}
 		return err
 	})
-	if err == nil && !kept {
-		err = layerFault(fault.LayerInaccessible, key, d)
+	if errors.Is(err, meta.ErrNotFound) {
+		err = layerFault(fault.LayerNotFound, key, d)
 	}
 	return storeFault(key, err)
 }

@@ -403,7 +403,7 @@ func (c *Catalogue) finish(ctx context.Context, s *session, want []digest.Digest
 	}
 	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return c.publish(tx, s, b, existed) })
 	if errors.Is(err, meta.ErrNotFound) { // consumed before: by an attempt whose answer was lost?
-		if _, err = c.findLayer(ctx, s.key, d); fault.Is(err, fault.LayerNotFound) {
+		if _, err = c.Layer(ctx, s.key, d); fault.Is(err, fault.LayerNotFound) {
 			err = uploadFault(fault.UploadNotFound, s.key, s.id)
 		}
 	}
