@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/lighterage/lighterage/internal/fault"
 )
 
@@ -62,7 +64,7 @@ func ParseRepositoryName(s string) (RepositoryName, error) {
 // Tag is an image tag: 1 to 128 bytes in OCI's grammar, on every door.
 type Tag string
 
-var tag = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+var tag = regexp.MustCompile(`^(?:` + reference.TagRegexp.String() + `)$`)
 
 // ParseTag checks s against the OCI distribution grammar.
 func ParseTag(s string) (Tag, error) {
