@@ -7,6 +7,9 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/registry"
 )
 
 // failure is what becomes of one id.
@@ -96,7 +99,7 @@ const (
 
 var batchGetImageRefusals = []refused{
 	{name: "101 ids", code: "InvalidParameterException", text: tooManyIDs, act: gettingImages("team/app", imageIDs(101)...)},
-	{name: "no id", code: "InvalidParameterException", text: noID, act: gettingImages("team/app", []types.ImageIdentifier{}...), with: nil},
+	{name: "no id", code: "InvalidParameterException", text: noID, act: gettingImages("team/app", []types.ImageIdentifier{}...)},
 	{name: "an empty tag", code: "InvalidParameterException",
 		text: "Invalid parameter at 'imageIds.1.member.imageTag' failed to satisfy constraint: 'Member must have length greater than or equal to 1'",
 		act:  gettingImages("team/app", byTag(""))},
@@ -105,7 +108,10 @@ var batchGetImageRefusals = []refused{
 			w.must(creating("large", func(*sdk.CreateRepositoryInput) {})(w))
 			large := index()
 			large.Annotations = map[string]string{"note": strings.Repeat("x", 4<<20-200)}
-			w.put("large", large.String(), "1", "2", "3", "4", "5", "6", "7", "8", "9")
+			_, err := w.catalogue.PutImage(w.ctx, registry.Put{
+				By: "test", Key: keyOf("large"), Body: []byte(large.String()), Tags: []name.Tag{"1", "2", "3", "4", "5", "6", "7", "8", "9"},
+			})
+			w.must(err)
 			return gettingImages("large", byDigest(sha(large.String())))(w)
 		}},
 }
