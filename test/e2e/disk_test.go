@@ -11,7 +11,8 @@ import (
 )
 
 // TestFullDiskDamagesNothing: with no room left pushes are refused by an
-// answer; what was acknowledged stays readable, now and after a restart.
+// answer and a start by one line; what was acknowledged stays readable, now and
+// when there is room again.
 func TestFullDiskDamagesNothing(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
@@ -30,7 +31,18 @@ func TestFullDiskDamagesNothing(t *testing.T) {
 		t.Fatal("nothing was acknowledged before the disk was full")
 	}
 	readBack(t, g, kept)
+
 	s.kill()
+	full := launch{dir: dir, addr: s.addr}.begin(t)
+	if code := full.exit(t); code == 0 {
+		t.Error("a start on the full disk has exit code 0")
+	}
+	if said := lines(full.output.String()); len(said) != 1 {
+		t.Errorf("a start on the full disk said %q, want one line", said)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=48m"); err != nil {
+		t.Fatalf("make room: %v", err)
+	}
 	start(t, launch{dir: dir, addr: s.addr})
 	readBack(t, g, kept)
 }

@@ -27,8 +27,8 @@ import (
 // and their directories synced, and a commit of its own behind it.
 func TestNoAnswerLeavesBeforeItsSyncs(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "trace")
-	s := start(t, launch{wrapper: []string{"strace", "-D", "-f", "-y", "-s", "40", "-o", out,
-		"-e", "trace=openat,open,creat,mkdir,mkdirat,renameat,renameat2,linkat,write,writev,pwrite64,pwritev,pwritev2,splice,copy_file_range,sendfile,ftruncate,sendto,sendmsg,fsync,fdatasync,syncfs"}})
+	s := start(t, launch{wrapper: []string{"strace", "-D", "-f", "-y", "-s", "200", "-o", out,
+		"-e", "trace=openat,open,creat,mkdir,mkdirat,renameat,renameat2,linkat,unlink,unlinkat,write,writev,pwrite64,pwritev,pwritev2,splice,copy_file_range,sendfile,ftruncate,sendto,sendmsg,fsync,fdatasync,syncfs"}})
 	asked := driveDurably(t, s)
 	s.terminate(t)
 	s.exit(t)
@@ -224,6 +224,8 @@ func TestTraceIsReadStrictly(t *testing.T) {
 			answer{"201", nil, 1}},
 		{"a write during the sync", commit + `8 fdatasync(5</data/lighterage.db-wal> <unfinished ...>` + "\n" + commit + `8 <... fdatasync resumed>) = 0` + "\n" + created1,
 			answer{"201", []string{"/data/lighterage.db-wal"}, 2}},
+		{"a file that was removed again", created + fileSync + dirSync + `7 write(9</data/blobs/probe>, "bytes", 5) = 5` + "\n" +
+			`7 unlinkat(AT_FDCWD</home>, "/data/blobs/probe", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
 		{"a file elsewhere", `7 write(9</var/log/x>, "bytes", 5) = 5` + "\n" + created1, answer{"201", nil, 0}},
 		{"an answer without a commit", created1, answer{"201", nil, 0}},
 	}

@@ -32,6 +32,11 @@ func TestTLS(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	var resp *http.Response
 	if err := poll(func() error {
+		select {
+		case <-s.exited:
+			return errGone
+		default:
+		}
 		var err error
 		resp, err = client.Get("https://" + s.addr + "/v2/")
 		return err

@@ -72,6 +72,8 @@ func (tr *trace) step(c call) {
 	switch c.name {
 	case "openat", "open", "creat", "mkdirat", "mkdir", "renameat", "renameat2", "linkat":
 		tr.create(c)
+	case "unlink", "unlinkat":
+		tr.remove(c)
 	case "fsync", "fdatasync", "syncfs":
 		tr.sync(c)
 	case "write", "writev", "pwrite64", "pwritev", "pwritev2", "splice", "copy_file_range", "sendfile", "ftruncate", "sendto", "sendmsg":
@@ -101,6 +103,21 @@ func (tr *trace) create(c call) {
 	if tr.isBlob(m[1]) {
 		tr.touch(filepath.Dir(m[1]))
 	}
+}
+
+var removed = regexp.MustCompile(`^(?:[\w-]+<([^>]*)>, )?"([^"]*)"`)
+
+// remove forgets a file that is no more; it had nothing to lose.
+func (tr *trace) remove(c call) {
+	m := removed.FindStringSubmatch(c.args)
+	if m == nil {
+		return
+	}
+	path := m[2]
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(m[1], path)
+	}
+	delete(tr.dirty, path)
 }
 
 func (tr *trace) sync(c call) {
