@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/digest"
@@ -62,6 +63,9 @@ func (f *front) getBlob(c *call) error {
 	defer content.Close()
 	h := c.w.Header()
 	blobHeaders(h, d)
+	if !strings.HasPrefix(c.r.Header.Get("Range"), "bytes=") { // RFC 9110 14.2: other units are ignored
+		c.r.Header.Del("Range")
+	}
 	switch {
 	case content.Reader != nil:
 		http.ServeContent(c.w, c.r, "", time.Time{}, content.Reader)
