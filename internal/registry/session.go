@@ -300,7 +300,8 @@ func (c *Catalogue) reopen(ctx context.Context, s *session) error {
 		return nil
 	}
 	s.out, err = c.Blobs.Resume(ctx, s.row.Location, s.row.Offset, s.row.BlobState)
-	if errors.Is(err, blob.ErrNotFound) {
+	// ErrClosed: sealed by a process that did not live to commit.
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrClosed) {
 		return uploadFault(fault.UploadNotFound, s.key, s.id)
 	}
 	return storeFault(s.key, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/registry"
 )
 
@@ -141,6 +142,28 @@ func TestUploadsAcrossRestarts(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnUploadSealedButNotCommittedIsUnknownAfterACrash(t *testing.T) {
+	w := open(t)
+	k := w.create("app")
+	faults := metatest.NewFaults(w.meta)
+	w.config.Meta = faults
+	w.Catalogue = registry.New(w.config)
+	body := random(500_000, 9)
+	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
+	w.must(err)
+	_, err = w.AppendUpload(w.ctx, k, id, 0, bytes.NewReader(body))
+	w.must(err)
+	faults.FailUpdate(1, metatest.NotApplied)
+	if err := w.FinishUpload(w.ctx, k, id, digest.Of(digest.SHA256, body), registry.Anywhere, nil); err == nil {
+		t.Fatal("finished without a commit")
+	}
+	w.stop(false)
+	w.start()
+	_, err = w.UploadOffset(w.ctx, k, id)
+	w.want(err, fault.UploadNotFound)
+	w.push(k, body)
 }
 
 func TestParkedUploadsContinue(t *testing.T) {
