@@ -59,7 +59,9 @@ func TestBadCredentialsAreChallenged(t *testing.T) {
 	}
 	for what, credential := range credentials {
 		t.Run(what, func(t *testing.T) {
+			w := w.with(t)
 			everyRoute(t, func(t *testing.T, r oci.Route) {
+				w := w.with(t)
 				for _, repository := range []string{"team/app", "no/such", "NOT A NAME"} {
 					a := w.do(r.Method, strings.ReplaceAll(target(r, repository), " ", "%20"), credential).is(401).has(
 						"Www-Authenticate", `Basic realm="http://`+plain+`/",service="ecr.amazonaws.com"`,
@@ -111,6 +113,7 @@ func TestAnExpiredTokenIsDenied(t *testing.T) {
 	w.do("GET", "/v2/").is(200)
 	w.clock.Advance(time.Minute)
 	everyRoute(t, func(t *testing.T, r oci.Route) {
+		w := w.with(t)
 		w.do(r.Method, target(r, "team/app")).refuses(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.").has("Www-Authenticate", "")
 	})
 }
@@ -119,6 +122,7 @@ func TestEveryRouteAsksForItsAction(t *testing.T) {
 	w := open(t)
 	w.create("team/app")
 	everyRoute(t, func(t *testing.T, r oci.Route) {
+		w := w.with(t)
 		if r.Action == "" {
 			if r.Pattern != "/" {
 				t.Error("a route without an action is open to everyone who is anyone")
@@ -224,6 +228,7 @@ func TestTheHostNameSelectsTheRegistry(t *testing.T) {
 		{"nor does a region that is none", "123456789012.dkr.ecr.mars-1.amazonaws.com", w.token, 401, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			w := w.with(t)
 			a := w.do("GET", "/v2/team/app/manifests/"+string(d), as(test.token), host(test.host)).is(test.status)
 			if test.code != "" {
 				a.refuses(test.status, test.code)
@@ -231,7 +236,9 @@ func TestTheHostNameSelectsTheRegistry(t *testing.T) {
 		})
 	}
 	t.Run("every route denies another account's name", func(t *testing.T) {
+		w := w.with(t)
 		everyRoute(t, func(t *testing.T, r oci.Route) {
+			w := w.with(t)
 			if r.Action == "" {
 				return // a login is good for every registry of the region (aws-wire C.2)
 			}
@@ -239,6 +246,7 @@ func TestTheHostNameSelectsTheRegistry(t *testing.T) {
 		})
 	})
 	t.Run("a Lightsail login is no better", func(t *testing.T) {
+		w := w.with(t)
 		w.do("HEAD", "/v2/sr/blobs/"+someDigest, as(w.lightsail), host("999999999999.dkr.ecr.us-east-1.amazonaws.com")).is(403)
 	})
 }
@@ -258,6 +266,7 @@ func TestALightsailLoginOnlyPushes(t *testing.T) {
 	w.createLightsail()
 	w.create("sr", "team/app")
 	everyRoute(t, func(t *testing.T, r oci.Route) {
+		w := w.with(t)
 		pushes := map[string]bool{
 			"GET /": true, "HEAD /": true,
 			"HEAD /<name>/manifests/<reference>": true, "PUT /<name>/manifests/<reference>": true,
@@ -291,6 +300,7 @@ func TestALightsailLoginOnlyPushes(t *testing.T) {
 		}
 	})
 	t.Run("its right is asked again each time", func(t *testing.T) {
+		w := w.with(t)
 		w.decider.questions()
 		w.decider.forbid("lightsail:CreateContainerServiceRegistryLogin ")
 		defer w.decider.forbid()
@@ -329,6 +339,7 @@ func TestDockerPushesWithALightsailLogin(t *testing.T) {
 	w.do("DELETE", "/v2/sr/manifests/"+tag, ls).refuses(403, "DENIED")
 
 	t.Run("an ECR repository named sr is another thing", func(t *testing.T) {
+		w := w.with(t)
 		w.do("GET", "/v2/sr/manifests/"+tag).refuses(404, "NAME_UNKNOWN")
 		w.do("GET", "/v2/_catalog").is(200).holds([]byte(`{"repositories":["team/app"]}` + "\n"))
 		w.create("sr")
@@ -354,6 +365,7 @@ func TestDownloadURLs(t *testing.T) {
 	}
 	good := link("team/app", d)
 	t.Run("work without credentials", func(t *testing.T) {
+		w := w.with(t)
 		w.do("GET", good, anonymous).is(200).holds(layer)
 		w.do("HEAD", good, anonymous).is(200).has("Content-Length", "20")
 		w.do("GET", good, anonymous, header("Range", "bytes=0-3")).is(206).holds([]byte("what"))
@@ -372,10 +384,12 @@ func TestDownloadURLs(t *testing.T) {
 		t.Run("are not good for "+bad.name, func(t *testing.T) { w.do(bad.method, bad.target, anonymous).is(401) })
 	}
 	t.Run("expire", func(t *testing.T) {
+		w := w.with(t)
 		w.clock.Advance(time.Hour)
 		w.do("GET", good, anonymous).refuses(403, "DENIED", "expired")
 	})
 	t.Run("say that the layer is gone", func(t *testing.T) {
+		w := w.with(t)
 		fresh := link("team/app", d)
 		w.do("DELETE", "/v2/team/app/blobs/"+string(d)).is(202)
 		w.do("GET", fresh, anonymous).refuses(404, "BLOB_UNKNOWN")

@@ -33,6 +33,7 @@ func TestALayerIsServedByteForByte(t *testing.T) {
 	for _, content := range [][]byte{nil, []byte("{}"), []byte("\x00\xff\r\n"), []byte("<html>"), noise(128 << 10), noise(128<<10 + 1), noise(3 << 20)} {
 		for _, of := range []func([]byte) digest.Digest{sha, sha512} {
 			t.Run(fmt.Sprintf("%d bytes by %s", len(content), of(nil).Algorithm()), func(t *testing.T) {
+				w := w.with(t)
 				d := string(of(content))
 				w.do("HEAD", "/v2/team/app/blobs/"+d).is(404)
 				w.do("POST", "/v2/team/app/blobs/uploads/?digest="+d, body(content)).is(201)
@@ -58,6 +59,7 @@ func TestALayerThatIsNotThere(t *testing.T) {
 	w.do("DELETE", "/v2/team/app/blobs/"+someDigest).refuses(404, "BLOB_UNKNOWN")
 	w.do("DELETE", "/v2/no/such/blobs/"+someDigest).refuses(404, "NAME_UNKNOWN")
 	t.Run("a layer is of its repository", func(t *testing.T) {
+		w := w.with(t)
 		d := string(w.blob("team/app", []byte("here")))
 		w.create("other", "team")
 		for _, repository := range []string{"other", "team"} {
@@ -84,6 +86,7 @@ func TestRangesOfALayer(t *testing.T) {
 			{"beyond the end", fmt.Sprintf("bytes=%d-%d", size-48, size+1000), size - 48, size - 1},
 		} {
 			t.Run(what+": "+test.name, func(t *testing.T) {
+				w := w.with(t)
 				a := w.do("GET", at, header("Range", test.ask)).is(206).holds(content[test.first : test.last+1])
 				a.has("Content-Range", fmt.Sprintf("bytes %d-%d/%d", test.first, test.last, size), "Content-Length", fmt.Sprint(test.last-test.first+1), "Content-Type", "application/octet-stream")
 			})
@@ -92,16 +95,20 @@ func TestRangesOfALayer(t *testing.T) {
 			"that ends before it begins": "bytes=500-0", "after the end": fmt.Sprintf("bytes=%d-", size), "no numbers": "bytes=a-b", "no digits": "bytes=-",
 		} {
 			t.Run(what+": "+name+" cannot be satisfied", func(t *testing.T) {
+				w := w.with(t)
 				w.do("GET", at, header("Range", ask)).is(416)
 			})
 		}
 		t.Run(what+": of another unit is ignored", func(t *testing.T) {
+			w := w.with(t)
 			w.do("GET", at, header("Range", "lines=1-2")).is(200).holds(content)
 		})
 		t.Run(what+": after the end tells the size", func(t *testing.T) {
+			w := w.with(t)
 			w.do("GET", at, header("Range", fmt.Sprintf("bytes=%d-%d", size, size+9))).is(416).has("Content-Range", fmt.Sprintf("bytes */%d", size))
 		})
 		t.Run(what+": several ranges come in parts", func(t *testing.T) {
+			w := w.with(t)
 			a := w.do("GET", at, header("Range", "bytes=0-9,100-199")).is(206)
 			_, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 			w.must(err)
@@ -115,15 +122,18 @@ func TestRangesOfALayer(t *testing.T) {
 			}
 		})
 		t.Run(what+": very many ranges are no more work than the whole", func(t *testing.T) {
+			w := w.with(t)
 			ask := "bytes=0-" + strings.Repeat(",0-", 1000)
 			if a := w.do("GET", at, header("Range", ask)); len(a.body) > size+1000 {
 				t.Errorf("%d: %d bytes", a.status, len(a.body))
 			}
 		})
 		t.Run(what+": HEAD has no ranges", func(t *testing.T) {
+			w := w.with(t)
 			w.do("HEAD", at, header("Range", "bytes=0-9")).is(200).has("Content-Length", fmt.Sprint(size))
 		})
 		t.Run(what+": conditions", func(t *testing.T) {
+			w := w.with(t)
 			etag := w.do("HEAD", at).header.Get("Etag")
 			w.do("GET", at, header("If-None-Match", etag)).is(304).holds(nil)
 			w.do("GET", at, header("If-None-Match", `"other"`)).is(200).holds(content)
@@ -139,6 +149,7 @@ func TestDeletingALayer(t *testing.T) {
 	w := open(t)
 	for what, size := range sizes {
 		t.Run(what, func(t *testing.T) {
+			w := w.with(t)
 			content := noise(size)
 			d := string(w.blob("team/app", content))
 			w.blob("other", content)
@@ -154,6 +165,7 @@ func TestDeletingALayer(t *testing.T) {
 		})
 	}
 	t.Run("an image keeps its config and layers", func(t *testing.T) {
+		w := w.with(t)
 		_, d := w.image("team/app", "v1", "one")
 		w.parts("other", "one")
 		for _, content := range [][]byte{configOf("one"), layerOf("one")} {
@@ -179,6 +191,7 @@ func TestMounting(t *testing.T) {
 	for what, size := range sizes {
 		for _, of := range []func([]byte) digest.Digest{sha, sha512} {
 			t.Run(what+" by "+of(nil).Algorithm().String(), func(t *testing.T) {
+				w := w.with(t)
 				content := noise(size)
 				d := string(of(content))
 				w.do("POST", "/v2/source/blobs/uploads/?digest="+d, body(content)).is(201)
@@ -203,6 +216,7 @@ func TestMounting(t *testing.T) {
 		"from somewhere, of nothing": "?from=source",
 	} {
 		t.Run("a mount "+name+" begins an upload", func(t *testing.T) {
+			w := w.with(t)
 			at := w.do("POST", "/v2/team/app/blobs/uploads/"+query).is(202).path()
 			w.do("HEAD", "/v2/team/app/blobs/"+d).is(404)
 			w.do("PUT", at+"?digest="+string(sha([]byte("plain"))), body([]byte("plain"))).is(201)
@@ -210,6 +224,7 @@ func TestMounting(t *testing.T) {
 		})
 	}
 	t.Run("a mounted layer outlives its source", func(t *testing.T) {
+		w := w.with(t)
 		w.do("POST", "/v2/team/app/blobs/uploads/?from=source&mount="+d).is(201)
 		w.do("DELETE", "/v2/source/blobs/"+d).is(202)
 		w.do("GET", "/v2/team/app/blobs/"+d).is(200).holds([]byte("there"))
@@ -218,6 +233,7 @@ func TestMounting(t *testing.T) {
 		w.do("GET", "/v2/team/app/blobs/"+d).is(200).holds([]byte("there"))
 	})
 	t.Run("not from another account", func(t *testing.T) {
+		w := w.with(t)
 		w.do("POST", "/v2/theirs/blobs/uploads/?from=team/app&mount="+d, as(w.foreign)).is(202)
 		w.do("POST", "/v2/theirs/blobs/uploads/?mount="+d, as(w.foreign)).is(202)
 		w.do("HEAD", "/v2/theirs/blobs/"+d, as(w.foreign)).is(404)

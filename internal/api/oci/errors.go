@@ -154,11 +154,17 @@ func (f *front) writeError(c *call, err error) {
 		h["Retry-After"] = []string{"1"}
 	}
 	h["Content-Type"] = jsonType
+	if c.r.Method == http.MethodHead { // the answer to every layer that a push brings
+		c.w.WriteHeader(w.status)
+		return
+	}
 	type line struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	body, err := json.Marshal(map[string][]line{"errors": {{w.code, w.text(e)}}})
+	body, err := json.Marshal(struct {
+		Errors [1]line `json:"errors"`
+	}{[1]line{{w.code, w.text(e)}}})
 	if err != nil {
 		body = []byte(`{"errors":[{"code":"UNKNOWN","message":""}]}`)
 	}

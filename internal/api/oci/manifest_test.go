@@ -48,6 +48,7 @@ func TestIfNoneMatch(t *testing.T) {
 		{"another", other, 200}, {"the same without quotes", string(d), 200}, {"part of it", ours[:20] + `"`, 200}, {"nothing", "", 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			w := w.with(t)
 			for _, method := range []string{"GET", "HEAD"} {
 				a := w.do(method, "/v2/team/app/manifests/v1", header("If-None-Match", test.value)).is(test.status).has("Etag", ours)
 				if test.status == 304 {
@@ -120,6 +121,7 @@ func TestImagesOfEveryShape(t *testing.T) {
 		{"odd bytes around and in it", []byte("\n\t " + strings.Replace(string(manifestOf("one", nil)), `"schemaVersion":2`, `"schemaVersion" :  2, "\u00e9\ud83d\ude00<>&" : "\u2028 é😀 \/"`, 1) + "\r\n "), ociManifest, ociManifest},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			w := w.with(t)
 			for _, of := range []func([]byte) digest.Digest{sha, sha512} {
 				d := string(of(test.manifest))
 				options := []option{body(test.manifest)}
@@ -185,6 +187,7 @@ func TestManifestsThatAreRefused(t *testing.T) {
 		{"a layer that is a manifest here", ociManifest, manifestOf("one", object{"layers": []object{descriptor(ociLayer, child)}}), 404, "MANIFEST_BLOB_UNKNOWN", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			w := w.with(t)
 			options := []option{body(test.manifest)}
 			if test.said != "" {
 				options = append(options, header("Content-Type", test.said))
@@ -238,6 +241,7 @@ func TestSeveralTagsInOnePush(t *testing.T) {
 		return "?" + q[1:]
 	}
 	t.Run("by either digest, all or none", func(t *testing.T) {
+		w := w.with(t)
 		for _, d := range []digest.Digest{sha(m), sha512(m)} {
 			a := w.do("PUT", "/v2/team/app/manifests/"+string(d)+"?tag=1.2.3&tag=1.2&tag=1&tag=latest", body(m)).is(201).has("Docker-Content-Digest", string(d))
 			a.has("Oci-Tag", "1.2.3, 1.2, 1, latest")
@@ -249,16 +253,19 @@ func TestSeveralTagsInOnePush(t *testing.T) {
 		w.do("HEAD", "/v2/team/app/manifests/good").is(404)
 	})
 	t.Run("a hundred, and not more", func(t *testing.T) {
+		w := w.with(t)
 		w.do("PUT", "/v2/team/app/manifests/"+string(sha(m))+query(100), body(m)).is(201)
 		w.do("HEAD", "/v2/team/app/manifests/t99").is(200)
 		w.do("PUT", "/v2/team/app/manifests/"+string(sha(m))+query(101), body(m)).refuses(400, "TAG_INVALID", "100")
 		w.do("HEAD", "/v2/team/app/manifests/t100").is(404)
 	})
 	t.Run("a push by tag knows no others", func(t *testing.T) {
+		w := w.with(t)
 		w.do("PUT", "/v2/team/app/manifests/mine?tag=other", body(m)).is(201).has("Oci-Tag", "mine")
 		w.do("HEAD", "/v2/team/app/manifests/other").is(404)
 	})
 	t.Run("none of them is set when one may not move", func(t *testing.T) {
+		w := w.with(t)
 		_, err := w.catalogue.SetMutability(t.Context(), key("team/app"), registry.ImmutableWithExclusion, []string{"free*"})
 		w.must(err)
 		other := manifestOf("one", object{"annotations": object{"a": "b"}})

@@ -87,6 +87,7 @@ func TestRepositoryNamesThatAreTaken(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
+			w := w.with(t)
 			m, d := w.image(name, "latest", "one")
 			for _, ref := range []string{"latest", string(d)} {
 				w.do("GET", "/v2/"+name+"/manifests/"+ref).is(200).holds(m)
@@ -139,7 +140,9 @@ func TestRepositoryNamesThatAreRefused(t *testing.T) {
 	}
 	for what, name := range names {
 		t.Run(what, func(t *testing.T) {
+			w := w.with(t)
 			everyRoute(t, func(t *testing.T, r oci.Route) {
+				w := w.with(t)
 				if r.Named {
 					w.do(r.Method, target(r, name), body([]byte("x"))).refuses(400, "NAME_INVALID", "repositoryName")
 				}
@@ -148,6 +151,7 @@ func TestRepositoryNamesThatAreRefused(t *testing.T) {
 	}
 	w.do("GET", "/v2/_catalog").is(200).holds([]byte(`{"repositories":[]}` + "\n"))
 	t.Run("an encoded slash is a slash", func(t *testing.T) {
+		w := w.with(t)
 		m, _ := w.image("a%2Fb", "v1", "one")
 		w.do("GET", "/v2/a/b/manifests/v1").is(200).holds(m)
 	})
@@ -177,6 +181,7 @@ func TestReferencesThatAreRefused(t *testing.T) {
 		{"a digest with two algorithms", "sha256:" + someDigest, "DIGEST_INVALID"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			w := w.with(t)
 			manifest := "/v2/team/app/manifests/" + test.reference
 			status := 400
 			if test.code == "UNSUPPORTED" {

@@ -143,6 +143,13 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 	return w
 }
 
+// with is the world as a subtest sees it.
+func (w *world) with(t testing.TB) *world {
+	of := *w
+	of.t = t
+	return &of
+}
+
 // strict is what --ecr-strict makes of the front.
 func strict(_ *registry.Config, c *oci.Config) { c.Strict = true }
 
