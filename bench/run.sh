@@ -9,6 +9,7 @@
 #   WORKS   which workloads, in this order (all but W10 and W11)
 #   ROUNDS  rounds (3)         DUR  length of the timed workloads (10s)
 #   SIZE    bytes of the big blob (1 GiB)
+#   PORT    the one before the first server's (a random one)
 #   DATA    where the servers keep their data (a temporary directory)
 #   OUT     results (bench/results-<time>)
 #
@@ -22,7 +23,7 @@ ROUNDS=${ROUNDS:-3} DUR=${DUR:-10s} SIZE=${SIZE:-1073741824}
 OUT=${OUT:-bench/results-$(date +%Y%m%d-%H%M%S)}
 made=
 if [ -z "${DATA:-}" ]; then DATA=$(mktemp -d "${TMPDIR:-/tmp}/lighterage-bench.XXXXXX") made=$DATA; fi
-PORT=${PORT:-5300}
+PORT=${PORT:-$((20000 + RANDOM % 10000))}
 
 AWS_ACCESS_KEY_ID=AKIALIGHTERAGEBENCH0
 AWS_SECRET_ACCESS_KEY=$(head -c 30 /dev/urandom | base64)
