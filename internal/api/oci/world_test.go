@@ -136,7 +136,7 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 	}
 	w.catalogue = registry.New(rc)
 	oc.Catalogue = w.catalogue
-	w.handler = edge.Handler(oci.New(oc), edge.Options{Logger: log, Clock: time.Now})
+	w.handler = edge.Handler(oci.New(oc), edge.Options{Logger: log, Clock: time.Now, Idle: time.Minute})
 	w.token = w.login("AKIAOURS", account, identity.FullScope, region)
 	w.lightsail = w.login("AKIAOURS", account, identity.LightsailPush, region)
 	w.foreign = w.login("AKIATHEIRS", stranger, identity.FullScope, region)
