@@ -1,0 +1,4 @@
+package server
+
+// ListenError is listenError, for systems that the tests do not run on.
+var ListenError = listenError
