@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,10 +22,10 @@ const (
 	exitStore  = 3
 )
 
-func main() { os.Exit(run(os.Args)) }
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line and says in one line why it failed.
-func run(args []string) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:           "lighterage",
 		Short:         "A container image registry with the APIs of Amazon ECR, Amazon Lightsail and Docker",
@@ -36,9 +37,11 @@ func run(args []string) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newServe(args[0]), newEnv(), newVersion())
 	root.SetArgs(args[1:])
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.Execute()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "lighterage:", err)
+		fmt.Fprintln(stderr, "lighterage:", err)
 	}
 	return exitCode(err)
 }
