@@ -148,6 +148,7 @@ func TestEveryRouteAsksForItsAction(t *testing.T) {
 func TestRequestsAskForAllTheyDo(t *testing.T) {
 	layer := []byte("a layer of eighteen bytes and more")
 	single := "?digest=" + string(sha(layer))
+	w := open(t)
 	for _, test := range []struct {
 		name    string
 		forbid  string
@@ -190,7 +191,8 @@ func TestRequestsAskForAllTheyDo(t *testing.T) {
 		}, 201},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := open(t)
+			w := w.with(t)
+			w.drop("app", "source")
 			w.create("app", "source")
 			w.blob("source", []byte("there"))
 			w.decider.forbid(test.forbid)

@@ -286,6 +286,7 @@ func TestTagsMove(t *testing.T) {
 }
 
 func TestImmutableTags(t *testing.T) {
+	usual, asECR := open(t), open(t, strict)
 	for _, test := range []struct {
 		name   string
 		strict bool
@@ -304,11 +305,11 @@ func TestImmutableTags(t *testing.T) {
 		{"strict and immutable but for this tag", true, registry.ImmutableWithExclusion, []string{"v*"}, 201, 201},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var changes []func(*registry.Config, *oci.Config)
+			w := usual.with(t)
 			if test.strict {
-				changes = append(changes, strict)
+				w = asECR.with(t)
 			}
-			w := open(t, changes...)
+			w.drop("team/app")
 			w.create("team/app")
 			_, err := w.catalogue.SetMutability(t.Context(), key("team/app"), test.mode, test.filter)
 			w.must(err)
@@ -435,10 +436,12 @@ func TestAFirstPushCreatesTheRepository(t *testing.T) {
 		{"a manifest that needs nothing", func(w *world) reply { return w.do("PUT", "/v2/new/app/manifests/v1", body(empty)) }},
 	}
 	const command = "aws ecr create-repository --repository-name new/app"
+	usual, asECR := open(t), open(t, strict)
 	for _, r := range requests {
 		t.Run(r.name, func(t *testing.T) {
 			t.Run("creates it", func(t *testing.T) {
-				w := open(t)
+				w := usual.with(t)
+				w.drop("new/app", "source")
 				w.create("source")
 				w.blob("source", layer)
 				if a := r.send(w); a.status != 201 && a.status != 202 {
@@ -451,6 +454,7 @@ func TestAFirstPushCreatesTheRepository(t *testing.T) {
 			})
 			refused := func(t *testing.T, w *world) {
 				t.Helper()
+				w.drop("new/app", "source")
 				w.create("source")
 				w.blob("source", layer)
 				w.decider.forbid("ecr:CreateRepository new/app")
@@ -458,8 +462,8 @@ func TestAFirstPushCreatesTheRepository(t *testing.T) {
 				w.decider.forbid()
 				w.do("GET", "/v2/new/app/tags/list").refuses(404, "NAME_UNKNOWN")
 			}
-			t.Run("not for who may not", func(t *testing.T) { refused(t, open(t)) })
-			t.Run("never in strict mode", func(t *testing.T) { refused(t, open(t, strict)) })
+			t.Run("not for who may not", func(t *testing.T) { refused(t, usual.with(t)) })
+			t.Run("never in strict mode", func(t *testing.T) { refused(t, asECR.with(t)) })
 		})
 	}
 	t.Run("reading creates nothing", func(t *testing.T) {

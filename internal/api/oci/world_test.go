@@ -21,6 +21,7 @@ import (
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/blob/disk"
+	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -28,6 +29,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/testkit"
 )
 
 const (
@@ -36,6 +38,8 @@ const (
 	region   = name.Region("us-east-1")
 	plain    = "registry.test:5000"
 )
+
+var regions = []name.Region{region, "eu-west-1"}
 
 // clock is a time that tests move.
 type clock struct {
@@ -116,6 +120,10 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
 	w.must(err)
 	t.Cleanup(func() { blobs.Close() })
+	t.Cleanup(func() {
+		of := testkit.Server{Meta: meta, Blobs: blobs, Config: config.Config{Account: account, Regions: regions}}
+		of.CheckInvariants(t)
+	})
 	rc := registry.Config{
 		Meta: meta, Blobs: blobs, Clock: w.clock.Now, Logger: log, BootID: "boot-1", Limits: registry.Limits{ManifestSize: 4 << 20},
 		LayerGrace: time.Hour, UploadTTL: 24 * time.Hour, PushTTL: 24 * time.Hour, URLTTL: time.Hour,
@@ -125,7 +133,7 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 			identity.RootKey(account, "AKIAOURS", identity.NewSecret("our secret")),
 			identity.RootKey(stranger, "AKIATHEIRS", identity.NewSecret("their secret")),
 		},
-		Store: meta, Regions: func(r name.Region) bool { return r == region || r == "eu-west-1" }, Clock: w.clock.Now, Logger: log,
+		Store: meta, Regions: func(r name.Region) bool { return slices.Contains(regions, r) }, Clock: w.clock.Now, Logger: log,
 	})
 	w.must(err)
 	addresses, err := edge.NewAddresses("", "")
@@ -177,6 +185,16 @@ func (w *world) create(names ...name.RepositoryName) {
 	for _, n := range names {
 		_, err := w.catalogue.CreateRepository(w.t.Context(), key(n), registry.Defaults(), nil)
 		w.must(err)
+	}
+}
+
+// drop deletes repositories with what is in them, if they are there.
+func (w *world) drop(names ...name.RepositoryName) {
+	w.t.Helper()
+	for _, n := range names {
+		if _, err := w.catalogue.DeleteRepository(w.t.Context(), key(n), true); !fault.Is(err, fault.RepositoryNotFound) {
+			w.must(err)
+		}
 	}
 }
 
