@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/blob"
@@ -28,21 +29,25 @@ const (
 type session struct {
 	id         name.UploadID
 	key        RepositoryKey
-	repository meta.RepositoryID
+	repository atomic.Int64  // meta.RepositoryID; 0 until it is loaded
 	turn       chan struct{} // holds one token while nobody has the lease
 
-	mu      sync.Mutex // guards what follows; held during every step of I/O
-	holder  int64      // grows with each lease: a step of an older one fails
-	used    time.Time  // last step
-	gone    bool       // finished, cancelled or parked
-	row     meta.Upload
-	stored  bool // a row is in the store
-	hasher  *digest.Hasher
-	buf     []byte
-	out     blob.Upload // open while bytes go to the location
-	sealed  bool
-	noted   int64 // offset of the last checkpoint
-	release func(int)
+	mu     sync.Mutex // guards what follows; held during every step of I/O
+	holder int64      // grows with each lease: a step of an older one fails
+	used   time.Time  // last step, or end of a lease
+	gone   bool       // finished, cancelled, parked or lost
+	row    meta.Upload
+	tried  bool // to store the row: there may be one, whatever the answer was
+	stored bool // the row is in the store
+	// abandoned is the location that the row names and that a spill that
+	// failed may have left bytes at.
+	abandoned name.Location
+	hasher    *digest.Hasher
+	buf       []byte
+	out       blob.Upload // open while bytes go to the location
+	sealed    bool
+	noted     int64 // offset of the last checkpoint
+	release   func(int)
 }
 
 // sessions is the set of uploads in memory.
@@ -114,7 +119,7 @@ func (u *sessions) free(n int) {
 // rows go with the repository.
 func (u *sessions) dropRepository(id meta.RepositoryID) {
 	for _, s := range u.all() {
-		if s.repository == id {
+		if s.repository.Load() == int64(id) {
 			s.mu.Lock()
 			s.end()
 			s.mu.Unlock()
@@ -154,11 +159,13 @@ func (l *lease) step(fn func() error) error {
 	return fn()
 }
 
-// yield gives the lease back, unless it was taken over.
+// yield gives the lease back, unless it was taken over. Rest begins here: who
+// waited through a long silence of the stream need not take over any more.
 func (l *lease) yield() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.holder == l.number {
+		l.used = l.clock()
 		l.turn <- struct{}{}
 	}
 }
@@ -178,18 +185,21 @@ func (c *Catalogue) lease(ctx context.Context, key RepositoryKey, id name.Upload
 		if err != nil {
 			return nil, err
 		}
-		if s.key != key {
-			return nil, uploadFault(fault.UploadNotFound, key, id)
-		}
-		l, err := s.wait(ctx, c.Clock)
+		l, err := s.wait(ctx, key, c.Clock)
 		if err != nil || l != nil {
 			return l, err
 		}
 	}
 }
 
-// wait returns a lease, or nil if the session is gone.
-func (s *session) wait(ctx context.Context, clock func() time.Time) (*lease, error) {
+// wait returns a lease, or nil if the session is gone. An upload of another
+// repository, or past its time, is unknown.
+func (s *session) wait(ctx context.Context, key RepositoryKey, clock func() time.Time) (*lease, error) {
+	select {
+	case <-s.turn:
+		return s.grant(key, clock, true)
+	default:
+	}
 	check := time.NewTicker(stallAfter / 10)
 	defer check.Stop()
 	for {
@@ -197,29 +207,40 @@ func (s *session) wait(ctx context.Context, clock func() time.Time) (*lease, err
 		select {
 		case <-s.turn:
 			taken = true
-		default:
-			select {
-			case <-s.turn:
-				taken = true
-			case <-check.C:
-			case <-ctx.Done():
-				return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(s.id), Err: ctx.Err()}
-			}
+		case <-check.C:
+		case <-ctx.Done():
+			return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(s.id), Err: ctx.Err()}
 		}
-		s.mu.Lock()
-		if s.gone {
-			s.mu.Unlock()
-			return nil, nil
+		l, err := s.grant(key, clock, taken)
+		if err != errBusy {
+			return l, err
 		}
-		if taken || clock().Sub(s.used) > stallAfter {
-			s.holder++
-			s.used = clock()
-			l := &lease{s, s.holder, clock}
-			s.mu.Unlock()
-			return l, nil
-		}
-		s.mu.Unlock()
 	}
+}
+
+var errBusy = errors.New("registry: upload is being worked on")
+
+// grant gives a lease to who has the turn, or has waited for a holder that
+// stalled. Without a lease the turn is the next one's.
+func (s *session) grant(key RepositoryKey, clock func() time.Time, turn bool) (l *lease, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := clock()
+	switch {
+	case s.gone:
+	case s.key != key, !s.row.ExpiresAt.After(now):
+		err = uploadFault(fault.UploadNotFound, key, s.id)
+	case turn, now.Sub(s.used) > stallAfter:
+		s.holder++
+		s.used = now
+		return &lease{s, s.holder, clock}, nil
+	default:
+		return nil, errBusy
+	}
+	if turn {
+		s.turn <- struct{}{}
+	}
+	return nil, err
 }
 
 // try returns a lease of a session that nobody holds and that rested for the
@@ -241,53 +262,68 @@ func (s *session) try(clock func() time.Time, rested time.Duration) *lease {
 	return &lease{s, s.holder, clock}
 }
 
-// session finds an upload in memory or loads it from its row.
+// session finds an upload in memory or loads it from its row. Of many who ask
+// for a stored upload at once one loads it; the others wait for its lock.
 func (c *Catalogue) session(ctx context.Context, key RepositoryKey, id name.UploadID) (*session, error) {
 	if s := c.uploads.get(id); s != nil {
 		return s, nil
 	}
-	var row meta.Upload
-	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
-		r, err := live(tx, key, meta.NoLock)
-		if err != nil {
-			return err
-		}
-		row, err = tx.FenceUpload(id)
-		if errors.Is(err, meta.ErrNotFound) || err == nil && row.Repository != r.ID {
-			return uploadFault(fault.UploadNotFound, key, id)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, storeFault(key, err)
-	}
-	if !row.ExpiresAt.After(c.Clock()) {
-		return nil, uploadFault(fault.UploadNotFound, key, id)
-	}
-	s := newSession(key, row)
-	s.stored, s.noted = true, row.Offset
-	if err := c.reopen(ctx, s); err != nil {
-		return nil, err
-	}
+	s := newSession(key, meta.Upload{ID: id})
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	first, ok := c.uploads.add(s)
 	if !ok {
-		s.end()
-		return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(id)}
+		c.makeRoom(ctx)
+		if first, ok = c.uploads.add(s); !ok {
+			return nil, &fault.Error{Reason: fault.Overloaded, Upload: string(id)}
+		}
 	}
 	if first != s {
-		s.end()
+		return first, nil
 	}
-	return first, nil
+	if err := c.load(ctx, s); err != nil {
+		s.end()
+		c.uploads.remove(s)
+		return nil, err
+	}
+	return s, nil
 }
 
 func newSession(key RepositoryKey, row meta.Upload) *session {
-	s := &session{id: row.ID, key: key, repository: row.Repository, row: row, turn: make(chan struct{}, 1), used: row.CreatedAt}
+	s := &session{id: row.ID, key: key, row: row, turn: make(chan struct{}, 1), used: row.CreatedAt}
+	s.repository.Store(int64(row.Repository))
 	s.turn <- struct{}{}
 	return s
 }
 
-// reopen continues a stored upload where its row says that it stands. What was
-// written without a sync before the machine's last boot is hashed again.
+// load takes a stored upload over from whoever worked on it, and continues it
+// where its row says that it stands; mu is held.
+func (c *Catalogue) load(ctx context.Context, s *session) error {
+	var row meta.Upload
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		r, err := live(tx, s.key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		row, err = tx.FenceUpload(s.id)
+		if errors.Is(err, meta.ErrNotFound) || err == nil && row.Repository != r.ID {
+			return uploadFault(fault.UploadNotFound, s.key, s.id)
+		}
+		return err
+	})
+	if err != nil {
+		return storeFault(s.key, err)
+	}
+	if !row.ExpiresAt.After(c.Clock()) {
+		return uploadFault(fault.UploadNotFound, s.key, s.id)
+	}
+	s.row, s.tried, s.stored, s.noted = row, true, true, row.Offset
+	s.repository.Store(int64(row.Repository))
+	return c.reopen(ctx, s)
+}
+
+// reopen opens the hash and the location of a row. What was written without a
+// sync before the machine's last boot is hashed again.
 func (c *Catalogue) reopen(ctx context.Context, s *session) error {
 	hasher, err := digest.ResumeHasher(s.row.HashState)
 	if err != nil || s.row.Offset > 0 && s.row.BootID != c.BootID {

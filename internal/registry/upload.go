@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +47,7 @@ func (c *Catalogue) StartUpload(ctx context.Context, key RepositoryKey, a digest
 	return s.id, c.note(ctx, s)
 }
 
-// note writes the session's row; mu is held.
+// note writes the session's row as it stands; mu is held.
 func (c *Catalogue) note(ctx context.Context, s *session) error {
 	state, err := s.hasher.State()
 	if err != nil {
@@ -53,20 +55,67 @@ func (c *Catalogue) note(ctx context.Context, s *session) error {
 	}
 	row := s.row
 	row.HashState, row.BootID = state, c.BootID
-	err = c.Meta.Update(ctx, func(tx meta.Tx) error {
-		if s.stored {
-			return tx.AdvanceUpload(row)
+	if err := c.store(ctx, s, row); err != nil {
+		return err
+	}
+	s.row, s.noted = row, row.Offset
+	return nil
+}
+
+// store writes a row for the session and gives up the abandoned location,
+// which the row named until now; mu is held. When another process has the
+// upload, or nobody, the session ends: UploadNotFound.
+func (c *Catalogue) store(ctx context.Context, s *session, row meta.Upload) error {
+	s.tried = true
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		if err := discard(tx, s.abandoned); err != nil {
+			return err
 		}
-		return tx.InsertUpload(row)
+		if !s.stored {
+			// ErrExists: an attempt that seemed to fail had stored it.
+			if err := tx.InsertUpload(row); !errors.Is(err, meta.ErrExists) {
+				return err
+			}
+		}
+		return tx.AdvanceUpload(row)
 	})
 	if errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrConflict) {
-		return uploadFault(fault.UploadNotFound, s.key, s.id)
+		return c.lost(s)
 	}
 	if err != nil {
 		return storeFault(s.key, err)
 	}
-	s.row, s.stored, s.noted = row, true, row.Offset
+	s.stored, s.abandoned = true, ""
 	return nil
+}
+
+// discard lets the collector remove what is at a location, if there is one.
+func discard(tx meta.Tx, at name.Location) error {
+	if at == "" {
+		return nil
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	return tx.AddGarbage(at, now)
+}
+
+// lost ends a session that can go on no more: its row or the right to write at
+// its location is gone. What the row still names goes when it expires.
+func (c *Catalogue) lost(s *session) error {
+	s.end()
+	c.uploads.remove(s)
+	return uploadFault(fault.UploadNotFound, s.key, s.id)
+}
+
+// blobFault turns an error of the session's location into a fault. A writer
+// that is closed does not open again.
+func (c *Catalogue) blobFault(s *session, err error) error {
+	if errors.Is(err, blob.ErrClosed) {
+		return c.lost(s)
+	}
+	return storeFault(s.key, err)
 }
 
 // anywhere is the position that AppendUpload does not check.
@@ -153,7 +202,8 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 	if s.sealed {
 		return uploadFault(fault.UploadNotFound, s.key, s.id)
 	}
-	if s.row.Location == "" && end <= inlineMax && c.uploads.reserve(len(chunk)) {
+	// What has a row must survive: it is not gathered in memory any more.
+	if s.row.Location == "" && !s.tried && end <= inlineMax && c.uploads.reserve(len(chunk)) {
 		s.buf = append(s.buf, chunk...)
 		s.hasher.Write(chunk)
 		s.row.Offset = end
@@ -168,7 +218,7 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 	s.hasher.Write(chunk[:n])
 	s.row.Offset += int64(n)
 	if err != nil {
-		return storeFault(s.key, err)
+		return c.blobFault(s, err)
 	}
 	if s.row.Offset-s.noted >= checkpointAt {
 		return c.checkpoint(ctx, s)
@@ -177,45 +227,33 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 }
 
 // spill moves the buffer to a location, whose row is committed first; mu is
-// held.
+// held. The buffer stays until the location has its bytes.
 func (c *Catalogue) spill(ctx context.Context, s *session) error {
-	buffered := s.buf
-	s.row.Location, s.row.Offset = c.Blobs.NewLocation(), 0
-	fail := func(err error) error {
-		s.row.Location, s.row.Offset = "", int64(len(buffered))
-		if s.out != nil {
-			s.out.Close()
-			s.out = nil
-		}
+	state, err := digest.NewHasher(s.hasher.Algorithm()).State()
+	if err != nil {
 		return storeFault(s.key, err)
 	}
-	if err := c.noteEmpty(ctx, s); err != nil {
-		return fail(err)
+	row := s.row
+	row.Location, row.Offset, row.HashState, row.BootID = c.Blobs.NewLocation(), 0, state, c.BootID
+	if err := c.store(ctx, s, row); err != nil {
+		return err
 	}
-	out, err := c.Blobs.Create(ctx, s.row.Location)
+	s.abandoned = row.Location
+	out, err := c.Blobs.Create(ctx, row.Location)
 	if err != nil {
-		return fail(err)
+		return storeFault(s.key, err)
 	}
-	s.out = out
-	if _, err := out.Write(buffered); err != nil {
-		return fail(err)
+	if _, err := out.Write(s.buf); err != nil {
+		out.Close()
+		return storeFault(s.key, err)
 	}
-	s.row.Offset = int64(len(buffered))
+	row.Offset = s.row.Offset
+	s.row, s.out, s.noted, s.abandoned = row, out, 0, ""
 	if s.buf != nil {
 		s.release(len(s.buf))
 		s.buf = nil
 	}
 	return nil
-}
-
-// noteEmpty writes the row of an upload whose location is drawn and whose
-// bytes are not there yet.
-func (c *Catalogue) noteEmpty(ctx context.Context, s *session) error {
-	hasher := s.hasher
-	s.hasher = digest.NewHasher(hasher.Algorithm())
-	err := c.note(ctx, s)
-	s.hasher = hasher
-	return err
 }
 
 // checkpoint records how far a spilled upload got; mu is held.
@@ -225,7 +263,7 @@ func (c *Catalogue) checkpoint(ctx context.Context, s *session) error {
 	}
 	state, err := s.out.Checkpoint(ctx)
 	if err != nil {
-		return storeFault(s.key, err)
+		return c.blobFault(s, err)
 	}
 	s.row.BlobState = state
 	return c.note(ctx, s)
@@ -240,7 +278,8 @@ type Part struct {
 }
 
 // AppendPart adds a part, which must follow the last one, and returns the last
-// byte received. UploadNotFound, UploadPartInvalid, UploadPartCount,
+// byte received. A part that fails counts with none of its bytes, and can be
+// sent again. UploadNotFound, UploadPartInvalid, UploadPartCount,
 // LayerTooLarge, KeyUnusable.
 func (c *Catalogue) AppendPart(ctx context.Context, key RepositoryKey, id name.UploadID, p Part) (int64, error) {
 	r, err := c.Repository(ctx, key)
@@ -255,20 +294,74 @@ func (c *Catalogue) AppendPart(ctx context.Context, key RepositoryKey, id name.U
 		return 0, err
 	}
 	defer l.yield()
-	if err := l.step(func() error { return c.checkPart(l.session, p) }); err != nil {
-		return 0, err
-	}
-	if err := c.appendStream(ctx, l, p.First, p.Body); err != nil {
-		return 0, err
-	}
-	err = l.step(func() error {
-		l.row.Parts++
-		if l.row.SmallPart == 0 && p.Size < c.Limits.MinPartSize {
-			l.row.SmallPart = l.row.Parts
+	var before mark
+	err = l.step(func() (err error) {
+		if err := c.checkPart(l.session, p); err != nil {
+			return err
 		}
-		return c.checkpoint(ctx, l.session)
+		before, err = l.mark()
+		return err
 	})
-	return l.offset() - 1, err
+	if err != nil {
+		return 0, err
+	}
+	err = c.appendStream(ctx, l, p.First, p.Body)
+	if err == nil {
+		err = l.step(func() error {
+			l.row.Parts++
+			if l.row.SmallPart == 0 && p.Size < c.Limits.MinPartSize {
+				l.row.SmallPart = l.row.Parts
+			}
+			return c.checkpoint(ctx, l.session)
+		})
+	}
+	if err != nil {
+		// The client may be gone, and its context too.
+		_ = l.step(func() error { return c.rewind(context.WithoutCancel(ctx), l.session, before) })
+		return 0, err
+	}
+	return l.offset() - 1, nil
+}
+
+// mark is where an upload stood.
+type mark struct {
+	row meta.Upload // with the state of the hash
+	buf []byte
+}
+
+// mark notes where the session stands; mu is held.
+func (s *session) mark() (mark, error) {
+	state, err := s.hasher.State()
+	row := s.row
+	row.HashState = state
+	return mark{row, s.buf}, storeFault(s.key, err)
+}
+
+// rewind takes a session back to where it stood; mu is held. One whose bytes
+// were at a location then has its row say so, ends, and is loaded again, which
+// cuts the bytes: while a row may name more of them, none are written over.
+func (c *Catalogue) rewind(ctx context.Context, s *session, to mark) error {
+	hasher, err := digest.ResumeHasher(to.row.HashState)
+	if err != nil {
+		return c.lost(s)
+	}
+	switch {
+	case s.row.Location == "":
+		s.release(len(s.buf) - len(to.buf))
+	case to.row.Location != "":
+		to.row.BootID = c.BootID
+		if err := c.store(ctx, s, to.row); err != nil {
+			return err
+		}
+		return c.lost(s)
+	case !c.uploads.reserve(len(to.buf)):
+		return c.lost(s)
+	default: // spilled since
+		s.out.Close()
+		s.out, s.abandoned = nil, s.row.Location
+	}
+	s.row, s.buf, s.hasher = to.row, to.buf, hasher
+	return nil
 }
 
 // checkPart refuses a part before any byte of it counts; mu is held.
@@ -310,17 +403,14 @@ func (c *Catalogue) CancelUpload(ctx context.Context, key RepositoryKey, id name
 
 // drop ends a session and removes its row; mu is held.
 func (c *Catalogue) drop(ctx context.Context, s *session) error {
-	if s.stored {
+	if s.tried {
 		err := c.Meta.Update(ctx, func(tx meta.Tx) error {
-			if err := tx.DeleteUpload(s.id); err != nil || s.row.Location == "" {
+			if err := tx.DeleteUpload(s.id); err != nil {
 				return err
 			}
-			now, err := tx.Now()
-			if err != nil {
-				return err
-			}
-			return tx.AddGarbage(s.row.Location, now)
+			return errors.Join(discard(tx, s.row.Location), discard(tx, s.abandoned))
 		})
+		// ErrNotFound: whoever removed the row has seen to the bytes.
 		if err != nil && !errors.Is(err, meta.ErrNotFound) {
 			return storeFault(s.key, err)
 		}
@@ -404,7 +494,7 @@ func (c *Catalogue) finish(ctx context.Context, s *session, want []digest.Digest
 	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return c.publish(tx, s, b, existed) })
 	if errors.Is(err, meta.ErrNotFound) { // consumed before: by an attempt whose answer was lost?
 		if _, err = c.Layer(ctx, s.key, d); fault.Is(err, fault.LayerNotFound) {
-			err = uploadFault(fault.UploadNotFound, s.key, s.id)
+			err = c.lost(s)
 		}
 	}
 	if err != nil {
@@ -423,7 +513,7 @@ func (c *Catalogue) seal(ctx context.Context, s *session) error {
 		return nil
 	}
 	if err := s.out.Seal(ctx); err != nil {
-		return storeFault(s.key, err)
+		return c.blobFault(s, err)
 	}
 	s.sealed, s.out = true, nil
 	return nil
@@ -435,14 +525,17 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 	if err != nil {
 		return err
 	}
-	if r.ID != s.repository {
+	if r.ID != s.row.Repository {
 		return uploadFault(fault.UploadNotFound, s.key, s.id)
 	}
 	if err := c.Keys.Check(r.RepositorySettings); err != nil {
 		return err
 	}
-	if s.stored {
-		if err := tx.DeleteUpload(s.id); err != nil {
+	if s.tried {
+		if err := tx.DeleteUpload(s.id); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
+			return err
+		}
+		if err := discard(tx, s.abandoned); err != nil {
 			return err
 		}
 	}
@@ -508,21 +601,51 @@ func (c *Catalogue) ParkUploads(ctx context.Context) error { return c.parkUpload
 func (c *Catalogue) parkUploads(ctx context.Context, rested time.Duration) error {
 	var failed error
 	for _, s := range c.uploads.all() {
-		l := s.try(c.Clock, rested)
-		if l == nil {
-			continue
-		}
-		err := l.step(func() error { return c.park(ctx, s) })
-		if err != nil && !fault.Is(err, fault.UploadNotFound) {
+		if _, err := c.rest(ctx, s, rested); err != nil {
 			failed = errors.Join(failed, err)
 		}
-		l.yield()
 	}
 	return failed
 }
 
-// park makes a session a row and ends it; mu is held.
+// rest parks a session that rested for the given time, and reports whether it
+// has left memory.
+func (c *Catalogue) rest(ctx context.Context, s *session, rested time.Duration) (bool, error) {
+	l := s.try(c.Clock, rested)
+	if l == nil {
+		return false, nil
+	}
+	defer l.yield()
+	err := l.step(func() error { return c.park(ctx, s) })
+	if fault.Is(err, fault.UploadNotFound) { // lost, which is as good
+		return true, nil
+	}
+	return err == nil, err
+}
+
+// makeRoom parks the session that rested longest.
+func (c *Catalogue) makeRoom(ctx context.Context) {
+	used := map[*session]time.Time{}
+	for _, s := range c.uploads.all() {
+		if s.mu.TryLock() { // else it is at work
+			used[s] = s.used
+			s.mu.Unlock()
+		}
+	}
+	oldest := slices.SortedFunc(maps.Keys(used), func(a, b *session) int { return used[a].Compare(used[b]) })
+	for _, s := range oldest {
+		if gone, err := c.rest(ctx, s, 0); gone || err != nil {
+			return
+		}
+	}
+}
+
+// park makes a session a row and ends it; mu is held. One past its time ends
+// without.
 func (c *Catalogue) park(ctx context.Context, s *session) error {
+	if !s.row.ExpiresAt.After(c.Clock()) {
+		return c.drop(ctx, s)
+	}
 	if len(s.buf) > 0 {
 		if err := c.spill(ctx, s); err != nil {
 			return err
