@@ -117,7 +117,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{name: "an unknown action", form: "Action=Sing&Version=2000-01-01", status: 400, code: "InvalidAction", message: "Could not find operation Sing for version 2000-01-01"},
 		{name: "another version", form: "Action=Echo&Version=1999-01-01", status: 400, code: "InvalidAction", message: "Could not find operation Echo for version 1999-01-01"},
 		{name: "no version", form: "Action=Echo", status: 400, code: "InvalidAction", message: "Could not find operation Echo for version NO_VERSION_SPECIFIED"},
-		{name: "an action that is not offered", form: "Action=Shout&Version=2000-01-01", status: 400, code: "InvalidAction", message: "Shout is not offered by this server"},
+		{name: "an action that is not offered", form: "Action=Shout&Version=2000-01-01", status: 400, code: "UnknownOperationException", message: "Shout is not offered by this server"},
 		{name: "a body that is no form", form: "Action=%zz", status: 400, code: "MalformedQueryString", message: "The request body is not a form."},
 		{name: "too many parameters", form: strings.Repeat("a&", 100_000), status: 400, code: "MalformedQueryString", message: "The request body is not a form."},
 		{name: "a body beyond the limit", form: echo + "&Say=" + strings.Repeat("a", 1<<20), status: 413, code: "RequestEntityTooLarge", message: "The request body is too large."},

@@ -29,7 +29,7 @@ var byReason = map[fault.Reason]wording{
 	fault.BodyMalformed:       {"MalformedQueryString", http.StatusBadRequest, "The request body is not a form."},
 	fault.BodyTooLarge:        {"RequestEntityTooLarge", http.StatusRequestEntityTooLarge, "The request body is too large."},
 	fault.OperationUnknown:    {"MissingAction", http.StatusBadRequest, "The request is missing an action or a required parameter."},
-	fault.OperationNotOffered: {"InvalidAction", http.StatusBadRequest, "The action is not offered by this server"},
+	fault.OperationNotOffered: {"UnknownOperationException", http.StatusBadRequest, "The action is not offered by this server"},
 }
 
 // byKind has the rest.

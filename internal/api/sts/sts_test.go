@@ -130,11 +130,11 @@ func wantAPIError(t *testing.T, err error, status int, code, message string) {
 func TestAssumeRoleIsNotOffered(t *testing.T) {
 	client := awssts.New(serve(t, identity.GenerateKey(account), time.Now))
 	_, err := client.AssumeRole(context.Background(), &awssts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/r"), RoleSessionName: aws.String("session")})
-	wantAPIError(t, err, 400, "InvalidAction", "AssumeRole is not offered by this server")
+	wantAPIError(t, err, 400, "UnknownOperationException", "AssumeRole is not offered by this server")
 	_, err = client.AssumeRoleWithWebIdentity(context.Background(), &awssts.AssumeRoleWithWebIdentityInput{
 		RoleArn: aws.String("arn:aws:iam::123456789012:role/r"), RoleSessionName: aws.String("session"), WebIdentityToken: aws.String("unsigned"),
 	})
-	wantAPIError(t, err, 400, "InvalidAction", "AssumeRoleWithWebIdentity is not offered by this server")
+	wantAPIError(t, err, 400, "UnknownOperationException", "AssumeRoleWithWebIdentity is not offered by this server")
 }
 
 func TestEveryModelledOperationIsOfferedOrRefusedByName(t *testing.T) {
