@@ -12,7 +12,7 @@ BIN := bin/lighterage
 
 # Where goroutines meet shared state. The race detector needs a C compiler and
 # several times the time, so it is kept to these.
-RACE := $(addprefix ./internal/,registry containers identity meta/... blob/... edge api/... server)
+RACE := $(addprefix ./internal/,registry containers identity gc worker meta/... blob/... edge api/awsjson api/oci server)
 FUZZTIME := 5s
 
 .PHONY: help run demo build test race lint gen gen-diff fuzz bench e2e check
