@@ -1,0 +1,493 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/blob"
+	"github.com/lighterage/lighterage/internal/blob/blobtest"
+	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/registry"
+)
+
+// begin starts an upload with the bytes in it.
+func (w *world) begin(k registry.RepositoryKey, body []byte) name.UploadID {
+	w.t.Helper()
+	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
+	w.must(err)
+	at, err := w.AppendUpload(w.ctx, k, id, 0, bytes.NewReader(body))
+	w.must(err)
+	if at != int64(len(body)) {
+		w.t.Fatalf("%d bytes of %d", at, len(body))
+	}
+	return id
+}
+
+func (w *world) row(id name.UploadID) (row meta.Upload, there bool) {
+	w.t.Helper()
+	err := w.meta.View(w.ctx, func(tx meta.Tx) (err error) {
+		row, err = tx.Upload(id, meta.NoLock)
+		return err
+	})
+	if !errors.Is(err, meta.ErrNotFound) {
+		w.must(err)
+	}
+	return row, err == nil
+}
+
+func TestAnUploadPastItsTimeIsUnknownInMemoryToo(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1000, 300_000} {
+		b := openBreakable(t)
+		k := b.create("app")
+		id := b.begin(k, random(n, 1))
+		b.clock.Advance(24*time.Hour - time.Second)
+		_, err := b.UploadOffset(b.ctx, k, id)
+		b.must(err)
+		b.clock.Advance(time.Second)
+		for range 2 {
+			_, err = b.UploadOffset(b.ctx, k, id)
+			b.want(err, fault.UploadNotFound)
+			b.want(b.CancelUpload(b.ctx, k, id), fault.UploadNotFound)
+		}
+		b.clock.Advance(time.Minute)
+		b.must(b.ParkUploads(b.ctx))
+		if _, there := b.row(id); there || b.Sessions() != 0 || b.blobs.open != 0 {
+			t.Errorf("%d bytes: a row is there %v, %d uploads in memory, %d descriptors", n, there, b.Sessions(), b.blobs.open)
+		}
+		b.deserted()
+	}
+}
+
+func TestWhatHasARowSurvivesACrash(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	k := w.create("app")
+	body := random(3000, 2)
+	id := w.begin(k, nil)
+	w.stop(true) // which gives it a row
+	w.start()
+	_, err := w.AppendUpload(w.ctx, k, id, 0, bytes.NewReader(body[:1000]))
+	w.must(err)
+	w.stop(false)
+	w.start()
+	at, err := w.AppendUpload(w.ctx, k, id, 1000, bytes.NewReader(body[1000:]))
+	w.must(err)
+	if at != 3000 {
+		t.Fatalf("offset %d", at)
+	}
+	d := digest.Of(digest.SHA256, body)
+	w.must(w.FinishUpload(w.ctx, k, id, d, registry.Anywhere, nil))
+	if !bytes.Equal(w.read(k, d), body) {
+		t.Error("other bytes came back")
+	}
+}
+
+// Of many requests for a parked upload each could open it, and close the
+// writer of the one before.
+func TestManyWhoAskForAParkedUploadShareOneWriter(t *testing.T) {
+	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
+	for round := range 10 {
+		body := random(400_000, uint64(round))
+		id := b.begin(k, body[:300_000])
+		b.clock.Advance(2 * time.Minute)
+		b.must(b.ParkUploads(b.ctx))
+		if b.blobs.open != 0 || b.Sessions() != 0 {
+			t.Fatalf("%d descriptors and %d uploads after parking", b.blobs.open, b.Sessions())
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if at, err := b.UploadOffset(b.ctx, k, id); err != nil || at != 300_000 {
+					t.Errorf("offset %d: %v", at, err)
+				}
+			})
+		}
+		wg.Wait()
+		b.must(b.FinishUpload(b.ctx, k, id, digest.Of(digest.SHA256, body), 300_000, bytes.NewReader(body[300_000:])))
+	}
+	if b.blobs.open != 0 {
+		t.Errorf("%d descriptors are left open", b.blobs.open)
+	}
+}
+
+func TestAForeignRequestDoesNotDisturbAParkedUpload(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	k, other := w.create("app"), w.create("other")
+	id := w.begin(k, random(300_000, 3))
+	w.clock.Advance(2 * time.Minute)
+	w.must(w.ParkUploads(w.ctx))
+	before, _ := w.row(id)
+	_, err := w.UploadOffset(w.ctx, other, id)
+	w.want(err, fault.UploadNotFound)
+	if after, _ := w.row(id); after.Fence != before.Fence || w.Sessions() != 0 {
+		t.Errorf("fence %d after %d, %d uploads in memory", after.Fence, before.Fence, w.Sessions())
+	}
+	_, err = w.UploadOffset(w.ctx, k, id)
+	w.must(err)
+}
+
+// A row may go while its upload is in memory: the collector took it, or
+// another process has it. Nothing may be kept for it.
+func TestAnUploadThatLostItsRowLeavesMemory(t *testing.T) {
+	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
+	body := random(400_000, 4)
+	for _, c := range []struct {
+		name string
+		lose func(tx meta.Tx, id name.UploadID) error
+		use  func(id name.UploadID) error
+	}{
+		{"gone, more bytes", deleteRow, func(id name.UploadID) error {
+			_, err := b.AppendUpload(b.ctx, k, id, 300_000, bytes.NewReader(body[300_000:]))
+			return err
+		}},
+		{"gone, finished", deleteRow, func(id name.UploadID) error {
+			return b.FinishUpload(b.ctx, k, id, digest.Of(digest.SHA256, body[:300_000]), registry.Anywhere, nil)
+		}},
+		{"gone, a part", deleteRow, func(id name.UploadID) error {
+			_, err := b.AppendPart(b.ctx, k, id, registry.Part{First: 300_000, Last: 399_999, Size: 100_000, Body: bytes.NewReader(body[300_000:])})
+			return err
+		}},
+		{"taken over, more bytes", raiseFence, func(id name.UploadID) error {
+			_, err := b.AppendUpload(b.ctx, k, id, 300_000, bytes.NewReader(body[300_000:]))
+			return err
+		}},
+	} {
+		id := b.begin(k, body[:300_000])
+		b.must(b.meta.Update(b.ctx, func(tx meta.Tx) error { return c.lose(tx, id) }))
+		if err := c.use(id); !fault.Is(err, fault.UploadNotFound) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if b.Sessions() != 0 || b.blobs.open != 0 {
+			t.Fatalf("%s: %d uploads in memory, %d descriptors", c.name, b.Sessions(), b.blobs.open)
+		}
+	}
+}
+
+func deleteRow(tx meta.Tx, id name.UploadID) error { return tx.DeleteUpload(id) }
+
+func raiseFence(tx meta.Tx, id name.UploadID) error {
+	_, err := tx.FenceUpload(id)
+	return err
+}
+
+// failing is a stream that breaks off.
+type failing struct{ io.Reader }
+
+func (f failing) Read(b []byte) (int, error) {
+	n, err := f.Reader.Read(b)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestAClientThatGoesInTheMiddleOfABody(t *testing.T) {
+	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
+	for _, n := range []int{50_000, 600_000} {
+		body := random(n, uint64(n))
+		d := digest.Of(digest.SHA256, body)
+		broken := func() (name.UploadID, int64) {
+			id, err := b.StartUpload(b.ctx, k, digest.SHA256)
+			b.must(err)
+			_, err = b.AppendUpload(b.ctx, k, id, 0, failing{bytes.NewReader(body[:n/2])})
+			b.want(err, fault.BodyMalformed)
+			at, err := b.UploadOffset(b.ctx, k, id)
+			b.must(err)
+			if at != int64(n/2) {
+				t.Fatalf("offset %d", at)
+			}
+			return id, at
+		}
+		// The whole body at the end of the half is not the layer; nothing is stored.
+		id, _ := broken()
+		b.want(b.FinishUpload(b.ctx, k, id, d, registry.Anywhere, bytes.NewReader(body)), fault.LayerMismatch)
+		_, err := b.Layer(b.ctx, k, d)
+		b.want(err, fault.LayerNotFound)
+		// At its place it is refused, and the rest is taken.
+		id, at := broken()
+		b.want(b.FinishUpload(b.ctx, k, id, d, 0, bytes.NewReader(body)), fault.RangeInvalid)
+		b.must(b.FinishUpload(b.ctx, k, id, d, at, bytes.NewReader(body[at:])))
+		if !bytes.Equal(b.read(k, d), body) {
+			t.Error("other bytes came back")
+		}
+		broken()
+	}
+	_, err := b.DeleteRepository(b.ctx, k, true)
+	b.must(err)
+	if b.Sessions() != 0 || b.blobs.open != 0 {
+		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.blobs.open)
+	}
+	b.deserted()
+}
+
+// half writes half of what it is given once, as a disk that fills up.
+type half struct {
+	blob.Store
+	mu   sync.Mutex
+	full int // writes that fail from now on
+}
+
+func (h *half) Create(ctx context.Context, at name.Location) (blob.Upload, error) {
+	u, err := h.Store.Create(ctx, at)
+	return halfUpload{u, h}, err
+}
+
+func (h *half) Resume(ctx context.Context, at name.Location, offset int64, state []byte) (blob.Upload, error) {
+	u, err := h.Store.Resume(ctx, at, offset, state)
+	if err != nil {
+		return nil, err
+	}
+	return halfUpload{u, h}, nil
+}
+
+type halfUpload struct {
+	blob.Upload
+	store *half
+}
+
+func (u halfUpload) Write(b []byte) (int, error) {
+	u.store.mu.Lock()
+	defer u.store.mu.Unlock()
+	if u.store.full == 0 {
+		return u.Upload.Write(b)
+	}
+	u.store.full--
+	n, err := u.Upload.Write(b[:len(b)/2])
+	if err == nil {
+		err = blob.ErrFull
+	}
+	return n, err
+}
+
+func TestADiskThatIsFullForAWhile(t *testing.T) {
+	t.Parallel()
+	var disk *half
+	w := open(t, func(c *registry.Config) {
+		disk = &half{Store: c.Blobs}
+		c.Blobs = disk
+	})
+	k := w.create("app")
+	full := func(n int) {
+		disk.mu.Lock()
+		defer disk.mu.Unlock()
+		disk.full = n
+	}
+	for first, failures := range map[int]int{100_000: 3, 300_000: 3} { // in a spill, in the stream
+		body := random(700_000, uint64(first))
+		id := w.begin(k, body[:first])
+		full(failures)
+		at := int64(first)
+		for range failures {
+			_, err := w.AppendUpload(w.ctx, k, id, at, bytes.NewReader(body[at:]))
+			w.want(err, fault.StoreFull)
+			if at, err = w.UploadOffset(w.ctx, k, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := digest.Of(digest.SHA256, body)
+		w.must(w.FinishUpload(w.ctx, k, id, d, at, bytes.NewReader(body[at:])))
+		if !bytes.Equal(w.read(k, d), body) {
+			t.Error("other bytes came back")
+		}
+		if left := w.orphans([]registry.RepositoryKey{k}, []digest.Digest{d, digest.Of(digest.SHA256, random(700_000, 100_000)), digest.Of(digest.SHA256, random(700_000, 300_000))}); len(left) > 0 {
+			t.Errorf("nothing names %v", left)
+		}
+	}
+	// An upload that is given up while its spill cannot succeed leaves nothing.
+	id := w.begin(k, random(100_000, 9))
+	full(1)
+	_, err := w.AppendUpload(w.ctx, k, id, 100_000, bytes.NewReader(make([]byte, 100_000)))
+	w.want(err, fault.StoreFull)
+	w.must(w.CancelUpload(w.ctx, k, id))
+	// One that is finished from memory after all consumes its row.
+	body := random(100_000, 10)
+	id = w.begin(k, body)
+	full(1)
+	_, err = w.AppendUpload(w.ctx, k, id, 100_000, bytes.NewReader(make([]byte, 100_000)))
+	w.want(err, fault.StoreFull)
+	w.must(w.FinishUpload(w.ctx, k, id, digest.Of(digest.SHA256, body), registry.Anywhere, nil))
+	if _, there := w.row(id); there {
+		t.Error("a finished upload has a row")
+	}
+	_, err = w.DeleteRepository(w.ctx, k, true)
+	w.must(err)
+	w.deserted()
+}
+
+// Clients of the AWS door send a part again that failed for a reason of the
+// server's: it must not have counted, wherever it failed.
+func TestAPartThatFailedCanBeSentAgain(t *testing.T) {
+	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
+	body := random(1_000_000, 11)
+	d := digest.Of(digest.SHA256, body)
+	parts := []int{0, 50_000, 100_000, 400_000, 1_000_000}
+	updates, steps := 0, 0
+	run := func(t *testing.T, n int) {
+		t.Helper()
+		id, err := b.StartUpload(b.ctx, k, digest.SHA256)
+		b.must(err)
+		for i, at := range parts[:len(parts)-1] {
+			end := parts[i+1]
+			send := func() error {
+				_, err := b.AppendPart(b.ctx, k, id, registry.Part{First: int64(at), Last: int64(end - 1), Size: int64(end - at), Body: bytes.NewReader(body[at:end])})
+				return err
+			}
+			if err := send(); err != nil {
+				if err := send(); err != nil {
+					t.Fatalf("part %d again: %v", i, err)
+				}
+			}
+		}
+		if n == 0 {
+			updates, steps = b.faults.Updates(), len(b.faulty.Calls())
+		}
+		b.heal()
+		_, err = b.CompleteUpload(b.ctx, k, id, []digest.Digest{d})
+		if n == 0 {
+			b.must(err)
+		} else {
+			b.want(err, fault.LayerExists)
+		}
+		if counted, held := b.Buffered(); counted != held || held != 0 {
+			t.Errorf("%d bytes are counted as buffered, %d are", counted, held)
+		}
+	}
+	created := b.faults.Updates()
+	run(t, 0)
+	updates -= created
+	if !bytes.Equal(b.read(k, d), body) {
+		t.Fatal("other bytes came back")
+	}
+	n := 0
+	for i := 1; i <= updates; i++ {
+		for _, mode := range []metatest.Mode{metatest.NotApplied, metatest.Applied} {
+			t.Run(fmt.Sprintf("update %d %s", i, blobtest.Modes[mode]), func(t *testing.T) {
+				b.faults.FailUpdate(i, mode)
+				n++
+				run(t, n)
+			})
+		}
+	}
+	for i := range steps {
+		for _, mode := range blobtest.Modes {
+			t.Run(fmt.Sprintf("step %d %s", i, mode), func(t *testing.T) {
+				b.faulty.FailAt(i, mode, errBroken)
+				n++
+				run(t, n)
+			})
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d faults", n)
+	}
+	if left := b.orphans([]registry.RepositoryKey{k}, []digest.Digest{d}); len(left) > 0 {
+		t.Errorf("nothing names %v", left)
+	}
+}
+
+// watching is a stream that looks on at some point of it.
+type watching struct {
+	at   int
+	look func()
+}
+
+func (s *watching) Read(b []byte) (int, error) {
+	if s.at <= 0 {
+		s.look()
+		return 0, io.EOF
+	}
+	n := min(len(b), s.at)
+	s.at -= n
+	return n, nil
+}
+
+func TestALongStreamIsCheckpointed(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	k := w.create("app")
+	id := w.begin(k, nil)
+	const n = 65 << 20
+	looked := false
+	_, err := w.AppendUpload(w.ctx, k, id, 0, &watching{n, func() {
+		looked = true
+		row, there := w.row(id)
+		if !there || row.Offset < 64<<20 || row.Offset > n {
+			t.Errorf("in the middle of the stream the row says %d", row.Offset)
+		}
+	}})
+	w.must(err)
+	if !looked {
+		t.Error("the stream was not read to its end")
+	}
+	w.stop(false)
+	w.start()
+	at, err := w.UploadOffset(w.ctx, k, id)
+	w.must(err)
+	if at != n {
+		t.Errorf("after a crash: offset %d", at)
+	}
+	w.must(w.CancelUpload(w.ctx, k, id))
+}
+
+// More uploads are begun than are kept in memory, and nobody goes on with
+// them: others still get through, and those too, when they come back.
+func TestTenThousandHalfOpenUploads(t *testing.T) {
+	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
+	const most = 10_000
+	var first name.UploadID
+	for i := range most {
+		id, err := b.StartUpload(b.ctx, k, digest.SHA256)
+		b.must(err)
+		if i == 0 {
+			first = id
+			_, err = b.AppendUpload(b.ctx, k, id, 0, bytes.NewReader(random(1000, 12)))
+			b.must(err)
+		}
+		if i%1000 == 0 {
+			b.clock.Advance(time.Millisecond) // the first is the oldest
+		}
+	}
+	if n := b.Sessions(); n != most {
+		t.Fatalf("%d uploads in memory", n)
+	}
+	for i := range 5 {
+		b.push(k, random(1000+i, 13))
+		b.push(k, random(200_000+i, 14))
+	}
+	if n := b.Sessions(); n > most {
+		t.Errorf("%d uploads in memory", n)
+	}
+	if row, there := b.row(first); !there || row.Offset != 1000 {
+		t.Errorf("the oldest was not parked: %+v", row)
+	}
+	body := random(1000, 12)
+	b.must(b.FinishUpload(b.ctx, k, first, digest.Of(digest.SHA256, body), 1000, nil))
+	_, err := b.DeleteRepository(b.ctx, k, true)
+	b.must(err)
+	b.deserted()
+	if b.blobs.open != 0 {
+		t.Errorf("%d descriptors are left open", b.blobs.open)
+	}
+}
