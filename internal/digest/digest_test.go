@@ -146,7 +146,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if string(d) != s || strings.Trim(s, "sha0123456789abcdef:") != "" {
+		if string(d) != s || strings.Trim(s, "sh0123456789abcdef:") != "" {
 			t.Fatalf("Parse(%q) is %q", s, d)
 		}
 		if back, err := digest.FromBytes(d.Bytes()); err != nil || back != d {

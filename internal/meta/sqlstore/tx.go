@@ -164,8 +164,6 @@ func (r *row) wrong(i int) {
 	}
 }
 
-func (r *row) null(i int) bool { return r.values[i] == nil }
-
 func (r *row) int(i int) int64 {
 	v, ok := r.values[i].(int64)
 	if !ok {
