@@ -186,8 +186,8 @@ func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.D
 }
 
 // MountLayer makes a layer of another repository of the same registry visible
-// here without copying. False means that the source has no such layer to give.
-// RepositoryNotFound of the target.
+// here without copying. False means that the source has no such layer to give,
+// or is of another registry or space. RepositoryNotFound of the target.
 func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d digest.Digest) (bool, error) {
 	mounted := false
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
@@ -195,6 +195,9 @@ func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d d
 		r, err := live(tx, key, meta.LockShared)
 		if err != nil {
 			return err
+		}
+		if from.Registry != key.Registry || from.Space != key.Space {
+			return nil
 		}
 		l, err := tx.FindLayer(from, d)
 		if errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrNoRepository) {
