@@ -96,7 +96,20 @@ func (c *Collector) layerFacts(tx meta.Tx, id meta.LayerID) (Facts, error) {
 	if kept {
 		f.Kept = "an image, whose end will ask again"
 	}
+	if err != nil || kept {
+		return f, err
+	}
+	f.Last, err = lastReview(tx, meta.LayerSubject, int64(id))
 	return f, err
+}
+
+// lastReview is the zero time for a row that has none.
+func lastReview(tx meta.Tx, s meta.Subject, of int64) (time.Time, error) {
+	due, err := tx.LastReview(s, of)
+	if errors.Is(err, meta.ErrNotFound) {
+		err = nil
+	}
+	return due, err
 }
 
 // imageFacts: an index keeps its children. Their question can be dropped
@@ -136,10 +149,7 @@ func imageFacts(tx meta.Tx, id meta.ImageID) (Facts, error) {
 		f.Kept = "the index " + string(parents[0].Digest)
 		return f, nil
 	}
-	f.Last, err = tx.LastReview(meta.ImageSubject, int64(id))
-	if errors.Is(err, meta.ErrNotFound) {
-		err = nil
-	}
+	f.Last, err = lastReview(tx, meta.ImageSubject, int64(id))
 	return f, err
 }
 

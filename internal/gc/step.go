@@ -51,7 +51,7 @@ type Facts struct {
 	Space     meta.Space    // of an image
 	TouchedAt time.Time     // of a layer: last promise to a client
 	Grace     time.Duration // of a layer, from TouchedAt on
-	Last      time.Time     // of an image: when its last review is due
+	Last      time.Time     // when the last review of a layer or image is due
 }
 
 // Decide is the collector's rule. It is pure: a plan is made with it, and each
@@ -69,6 +69,9 @@ func Decide(r meta.Review, f Facts, now time.Time) Step {
 		s.Verb, s.Why = Purge, "it was deleted"
 	case r.Subject == meta.LayerSubject && f.TouchedAt.Add(f.Grace).After(now):
 		s.Verb, s.Until, s.Why = Postpone, f.TouchedAt.Add(f.Grace), "a client was told that it exists"
+	case r.Subject == meta.LayerSubject && f.Last.After(now):
+		// While the image was there, clients were told so without a touch.
+		s.Why = "an image that kept it went, and a later review decides"
 	case r.Subject == meta.LayerSubject:
 		s.Verb, s.Why = Remove, "no image refers to it"
 	case f.Space != meta.Lightsail:
