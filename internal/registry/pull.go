@@ -28,28 +28,48 @@ func (c *Catalogue) RecordPull(id ImageID) {
 	}
 }
 
-// FlushPulls writes the pull times noted since the last flush.
+// FlushPulls writes the pull times noted since the last flush. Those that
+// cannot be written wait for the next one.
 func (c *Catalogue) FlushPulls(ctx context.Context) error {
-	c.pulls.mu.Lock()
-	noted := c.pulls.at
-	c.pulls.at = map[ImageID]time.Time{}
-	c.pulls.mu.Unlock()
 	const page = 1000
-	batch := make(map[ImageID]time.Time, page)
-	flush := func() error {
+	for {
+		batch := c.pulls.take(page)
+		if len(batch) == 0 {
+			return nil
+		}
 		err := c.Meta.Update(ctx, func(tx meta.Tx) error { return tx.RecordPulls(batch) })
-		clear(batch)
-		return storeFault(RepositoryKey{}, err)
-	}
-	for id, at := range noted {
-		if batch[id] = at; len(batch) == page {
-			if err := flush(); err != nil {
-				return err
-			}
+		if err != nil {
+			c.pulls.giveBack(batch)
+			return storeFault(RepositoryKey{}, err)
+		}
+		if len(batch) < page {
+			return nil
 		}
 	}
-	if len(batch) == 0 {
-		return nil
+}
+
+// take removes at most n of the noted pulls.
+func (p *pulls) take(n int) map[ImageID]time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch := make(map[ImageID]time.Time, min(n, len(p.at)))
+	for id, at := range p.at {
+		if len(batch) == n {
+			break
+		}
+		batch[id] = at
+		delete(p.at, id)
 	}
-	return flush()
+	return batch
+}
+
+// giveBack notes pulls again, unless a later one was noted meanwhile.
+func (p *pulls) giveBack(batch map[ImageID]time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, at := range batch {
+		if _, later := p.at[id]; !later && len(p.at) < pullsMax {
+			p.at[id] = at
+		}
+	}
 }
