@@ -31,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 		{"an argument too many", []string{"serve", "now"}, 2, "now"},
 		{"a bad value", []string{"serve", "--region=us-est-1"}, 2, "region (from --region)"},
 		{"a bad file", []string{"serve", "--config=" + file}, 2, "regoin"},
-		{"a directory that is a file", []string{"serve", "--data-dir=" + file}, 3, file},
+		{"a directory that is a file", []string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + file}, 3, file},
 		{"no server for env", []string{"env", "--data-dir=" + t.TempDir()}, 3, "no server has run"},
 		{"an address that is none", []string{"serve", "--listen=256.0.0.1:1", "--data-dir=" + t.TempDir()}, 1, "cannot listen"},
 	} {

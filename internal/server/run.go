@@ -36,7 +36,15 @@ type Launch struct {
 
 // Run serves until ctx ends. Its errors are *config.Error, *StoreError, or
 // what kept it from listening.
+//
+// The address is taken first: an address in use is found before anything is
+// made. Who connects meanwhile waits for the answer.
 func Run(ctx context.Context, c config.Config, l Launch) (err error) {
+	ln, err := Listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer ln.Close() // Serve closes it too
 	stores, err := OpenStores(ctx, c, StoreOptions{Clock: l.Clock, Logger: l.Logger, Fatal: l.Fatal})
 	if err != nil {
 		return err
@@ -54,13 +62,8 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
-	ln, err := Listen(ctx, c)
-	if err != nil {
-		return err
-	}
 	running := config.Running{URL: localURL(c, ln.Addr()), Region: string(c.Region)}
 	if err := config.WriteRunning(c.DataDir, running); err != nil {
-		ln.Close()
 		return &StoreError{err}
 	}
 	l.Started(running)

@@ -115,12 +115,12 @@ func TestAnAnswerHasItsEmptyMembers(t *testing.T) {
 			t.Errorf("%s is not in %s", want, body)
 		}
 	}
-	for operation, want := range map[string]string{
-		"GetContainerImages":     `{"containerImages":[]}`,
-		"DeleteContainerService": `{}`,
+	for _, c := range []struct{ operation, want string }{
+		{"GetContainerImages", `{"containerImages":[]}`},
+		{"DeleteContainerService", `{}`},
 	} {
-		if status, body := w.post(operation, `{"serviceName":"web"}`); status != 200 || body != want {
-			t.Errorf("%s: %d %s", operation, status, body)
+		if status, body := w.post(c.operation, `{"serviceName":"web"}`); status != 200 || body != c.want {
+			t.Errorf("%s: %d %s", c.operation, status, body)
 		}
 	}
 	if _, body := w.post("GetContainerServices", ""); body != `{"containerServices":[]}` {
