@@ -51,6 +51,8 @@ type world struct {
 	config registry.Config
 	meta   *sqlstore.Store
 	blobs  *disk.Store
+
+	postgres string // URL of the database, if it is not SQLite's
 }
 
 type change func(*registry.Config)
@@ -68,7 +70,12 @@ func (w *world) start(changes ...change) {
 	log := slog.New(slog.DiscardHandler)
 	fatal := func(err error) { w.t.Errorf("store failed for good: %v", err) }
 	var err error
-	w.meta, err = sqlstore.OpenSQLite(context.Background(), filepath.Join(w.dir, "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
+	options := sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal}
+	if w.postgres != "" {
+		w.meta, err = sqlstore.OpenPostgres(context.Background(), w.postgres, options)
+	} else {
+		w.meta, err = sqlstore.OpenSQLite(context.Background(), filepath.Join(w.dir, "catalogue.db"), options)
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
