@@ -147,7 +147,7 @@ func (c *Catalogue) DeleteRepository(ctx context.Context, key RepositoryKey, for
 		return tx.EnqueueReview(meta.RepositorySubject, int64(r.ID), now)
 	})
 	if err == nil {
-		c.uploads.dropRepository(r.ID)
+		c.uploads.dropRepository(key, r.ID)
 	}
 	return r, storeFault(key, err)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/blob"
@@ -27,10 +26,9 @@ const (
 // until they are finished; larger ones at a location that a committed row
 // names. It leaves memory when it is finished, or parked for lack of use.
 type session struct {
-	id         name.UploadID
-	key        RepositoryKey
-	repository atomic.Int64  // meta.RepositoryID; 0 until it is loaded
-	turn       chan struct{} // holds one token while nobody has the lease
+	id   name.UploadID
+	key  RepositoryKey
+	turn chan struct{} // holds one token while nobody has the lease
 
 	mu     sync.Mutex // guards what follows; held during every step of I/O
 	holder int64      // grows with each lease: a step of an older one fails
@@ -116,15 +114,19 @@ func (u *sessions) free(n int) {
 }
 
 // dropRepository ends the sessions of a repository that was deleted; their
-// rows go with the repository.
-func (u *sessions) dropRepository(id meta.RepositoryID) {
+// rows go with the repository. A session is added before its repository is
+// read, so that none is missed.
+func (u *sessions) dropRepository(key RepositoryKey, id meta.RepositoryID) {
 	for _, s := range u.all() {
-		if s.repository.Load() == int64(id) {
-			s.mu.Lock()
+		if s.key != key {
+			continue
+		}
+		s.mu.Lock()
+		if s.row.Repository == id {
 			s.end()
-			s.mu.Unlock()
 			u.remove(s)
 		}
+		s.mu.Unlock()
 	}
 }
 
@@ -282,8 +284,7 @@ func (c *Catalogue) session(ctx context.Context, key RepositoryKey, id name.Uplo
 		return first, nil
 	}
 	if err := c.load(ctx, s); err != nil {
-		s.end()
-		c.uploads.remove(s)
+		c.forget(s)
 		return nil, err
 	}
 	return s, nil
@@ -291,7 +292,6 @@ func (c *Catalogue) session(ctx context.Context, key RepositoryKey, id name.Uplo
 
 func newSession(key RepositoryKey, row meta.Upload) *session {
 	s := &session{id: row.ID, key: key, row: row, turn: make(chan struct{}, 1), used: row.CreatedAt}
-	s.repository.Store(int64(row.Repository))
 	s.turn <- struct{}{}
 	return s
 }
@@ -318,7 +318,6 @@ func (c *Catalogue) load(ctx context.Context, s *session) error {
 		return uploadFault(fault.UploadNotFound, s.key, s.id)
 	}
 	s.row, s.tried, s.stored, s.noted = row, true, true, row.Offset
-	s.repository.Store(int64(row.Repository))
 	return c.reopen(ctx, s)
 }
 

@@ -23,28 +23,38 @@ import (
 // -9 it is unknown and the client starts again.
 // RepositoryNotFound, KeyUnusable.
 func (c *Catalogue) StartUpload(ctx context.Context, key RepositoryKey, a digest.Algorithm) (name.UploadID, error) {
+	s := newSession(key, meta.Upload{ID: name.UploadID(uuid.NewString())})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, inMemory := c.uploads.add(s)
+	err := c.begin(ctx, s, a)
+	if err == nil && !inMemory { // too many are: this one begins as a row
+		err = c.note(ctx, s)
+	}
+	if err != nil {
+		c.forget(s)
+		return "", err
+	}
+	return s.id, nil
+}
+
+// begin makes a session an upload of its repository; mu is held.
+func (c *Catalogue) begin(ctx context.Context, s *session, a digest.Algorithm) error {
 	var r Repository
 	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		r, err = live(tx, key, meta.NoLock)
+		r, err = live(tx, s.key, meta.NoLock)
 		return err
 	})
 	if err != nil {
-		return "", storeFault(key, err)
+		return storeFault(s.key, err)
 	}
 	if err := c.Keys.Check(r.RepositorySettings); err != nil {
-		return "", err
+		return err
 	}
 	now := c.Clock()
-	row := meta.Upload{ID: name.UploadID(uuid.NewString()), Repository: r.ID, CreatedAt: now, ExpiresAt: now.Add(c.UploadTTL)}
-	s := newSession(key, row)
-	s.hasher = digest.NewHasher(a)
-	if _, ok := c.uploads.add(s); ok {
-		return s.id, nil
-	}
-	// Too many in memory: this one begins as a row.
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.id, c.note(ctx, s)
+	s.row.Repository, s.row.CreatedAt, s.row.ExpiresAt = r.ID, now, now.Add(c.UploadTTL)
+	s.hasher, s.used = digest.NewHasher(a), now
+	return nil
 }
 
 // note writes the session's row as it stands; mu is held.
@@ -104,8 +114,7 @@ func discard(tx meta.Tx, at name.Location) error {
 // lost ends a session that can go on no more: its row or the right to write at
 // its location is gone. What the row still names goes when it expires.
 func (c *Catalogue) lost(s *session) error {
-	s.end()
-	c.uploads.remove(s)
+	c.forget(s)
 	return uploadFault(fault.UploadNotFound, s.key, s.id)
 }
 
@@ -415,8 +424,7 @@ func (c *Catalogue) drop(ctx context.Context, s *session) error {
 			return storeFault(s.key, err)
 		}
 	}
-	s.end()
-	c.uploads.remove(s)
+	c.forget(s)
 	return nil
 }
 
@@ -503,9 +511,14 @@ func (c *Catalogue) finish(ctx context.Context, s *session, want []digest.Digest
 	if b.Location == meta.Inline {
 		c.bodies.put(d, s.buf)
 	}
+	c.forget(s)
+	return d, nil
+}
+
+// forget ends a session and takes it out of memory; mu is held.
+func (c *Catalogue) forget(s *session) {
 	s.end()
 	c.uploads.remove(s)
-	return d, nil
 }
 
 func (c *Catalogue) seal(ctx context.Context, s *session) error {
@@ -658,7 +671,6 @@ func (c *Catalogue) park(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	s.end()
-	c.uploads.remove(s)
+	c.forget(s)
 	return nil
 }
