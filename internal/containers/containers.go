@@ -28,10 +28,6 @@ import (
 	"github.com/lighterage/lighterage/internal/registry"
 )
 
-// Repository is the name of the hidden repository, on the wire too: the client
-// that pushes to Lightsail has it built in.
-const Repository name.RepositoryName = "sr"
-
 // Limits is the table of quotas; zero means unlimited. Values and source:
 // aws-wire D.8, that is the Lightsail quotas of the AWS General Reference.
 type Limits struct {
@@ -75,23 +71,22 @@ type (
 
 // HiddenRepository is the repository that a registry's Lightsail pushes go to.
 func HiddenRepository(r name.RegistryID) registry.RepositoryKey {
-	return registry.RepositoryKey{Registry: r, Space: registry.Lightsail, Name: Repository}
+	return registry.RepositoryKey{Registry: r, Space: registry.Lightsail, Name: registry.LightsailRepository}
 }
 
 // storeFault turns the store's error into a fault about the service of key.
 func storeFault(key Key, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
+		return err
+	}
 	reason := fault.Unexpected
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, meta.ErrFull):
 		reason = fault.StoreFull
 	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt):
 		reason = fault.StoreUnavailable
-	default:
-		if _, ok := errors.AsType[*fault.Error](err); ok {
-			return err
-		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		reason = fault.Overloaded // the client left while its turn had not come
 	}
 	f := serviceFault(reason, key)
 	f.Err = err

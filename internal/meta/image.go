@@ -61,6 +61,10 @@ type ImageTx interface {
 	Image(repository RepositoryID, ref Reference) (Image, error)
 	// ImageOf returns the image with the id. ErrNotFound.
 	ImageOf(id ImageID) (Image, error)
+	// LockImage holds an image until the transaction ends: it stays, and no tag
+	// comes to it or leaves it. On a store with a single writer it is free.
+	// ErrNotFound.
+	LockImage(id ImageID) error
 	// Images lists a repository's images by id.
 	Images(repository RepositoryID, status TagStatus, page Page[ImageID]) ([]Image, error)
 	// HasImages reports whether the repository has any image.

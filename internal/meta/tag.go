@@ -33,7 +33,12 @@ type TagTx interface {
 	Tags(repository RepositoryID, page Page[name.Tag]) ([]Tag, error)
 	// TagsOf lists at most limit tags of an image by name.
 	TagsOf(image ImageID, limit int) ([]name.Tag, error)
-	// PutTag points a tag to an image, new or moved.
+	// LockTags holds names, whether there is a tag or not, until the
+	// transaction ends: what Tag then finds nobody else changes. On a store
+	// with a single writer it is free.
+	LockTags(repository RepositoryID, tags []name.Tag) error
+	// PutTag points a tag to an image, new or moved. ErrNotFound
+	// when the image is gone.
 	PutTag(repository RepositoryID, tag name.Tag, image ImageID, by string) error
 	// DeleteTag removes a tag. ErrNotFound.
 	DeleteTag(repository RepositoryID, tag name.Tag, by string) error

@@ -100,20 +100,19 @@ const (
 
 // storeFault turns a store's error into a fault about the repository of key.
 func storeFault(key RepositoryKey, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
+		return err
+	}
 	reason := fault.Unexpected
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, meta.ErrNoRepository):
 		return repositoryFault(fault.RepositoryNotFound, key)
 	case errors.Is(err, meta.ErrFull), errors.Is(err, blob.ErrFull):
 		reason = fault.StoreFull
 	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt), errors.Is(err, blob.ErrSync):
 		reason = fault.StoreUnavailable
-	default:
-		if _, ok := errors.AsType[*fault.Error](err); ok {
-			return err
-		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		reason = fault.Overloaded // the client left while its turn had not come
 	}
 	return &fault.Error{Reason: reason, Account: string(key.Registry.Account), Repository: string(key.Name), Err: err}
 }

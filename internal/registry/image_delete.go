@@ -69,7 +69,7 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 }
 
 func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Deleted, []Match, error) {
-	ms, err := resolve(tx, key, repository, id)
+	ms, err := lockAsked(tx, key, repository, id)
 	if err != nil || ms[0].Err != nil {
 		return nil, ms, err
 	}
@@ -100,6 +100,24 @@ func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, reposito
 	return gone, nil, nil
 }
 
+// lockAsked resolves an id and holds what it names: the tag stays where it
+// points, and the image keeps the tags that it has.
+func lockAsked(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Match, error) {
+	if tag, err := name.ParseTag(id.Tag); err == nil {
+		if err := tx.LockTags(repository, []name.Tag{tag}); err != nil {
+			return nil, err
+		}
+	}
+	ms, err := resolve(tx, key, repository, id)
+	if err != nil || ms[0].Err != nil {
+		return ms, err
+	}
+	if err := tx.LockImage(ms[0].Image.ID); err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return nil, err
+	}
+	return resolve(tx, key, repository, id)
+}
+
 // deleteImage removes an image and everything that only it kept.
 func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image) error {
 	parents, err := tx.Parents(i.ID, parentsShown)
@@ -120,6 +138,9 @@ func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Imag
 	err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
 	if errors.Is(err, meta.ErrReferenced) { // an index that came meanwhile, or a registered image
 		return imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
+	}
+	if errors.Is(err, meta.ErrNotFound) { // somebody else was faster
+		return imageFault(fault.ImageNotFound, key, Reference{Digest: i.Digest})
 	}
 	return err
 }

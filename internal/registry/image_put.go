@@ -28,6 +28,9 @@ type Put struct {
 	Strict bool
 }
 
+// putAgain bounds how often a put is tried against deletions.
+const putAgain = 10
+
 // PutImage stores a manifest and points the tags to it, all or nothing. The
 // checks come in this order: manifest, repository, digest, key, tags, layers
 // and children, quotas.
@@ -46,7 +49,7 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 	}
 	computed := digest.Of(algorithm, p.Body)
 	var put Image
-	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+	update := func(tx meta.Tx) error {
 		r, err := live(tx, p.Key, meta.LockShared)
 		if err != nil {
 			return err
@@ -62,7 +65,12 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 		}
 		put, err = c.putImage(tx, p, r, m, computed)
 		return err
-	})
+	}
+	err := c.Meta.Update(ctx, update)
+	// What was found may be gone when it is referred to: look again.
+	for again := 0; errors.Is(err, meta.ErrNotFound) && again < putAgain; again++ {
+		err = c.Meta.Update(ctx, update)
+	}
 	if err == nil {
 		c.manifests.put(put.Digest, p.Body)
 	}
@@ -73,6 +81,9 @@ func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manife
 	i, err := tx.Image(r.ID, Reference{Digest: d})
 	known := err == nil
 	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return i, err
+	}
+	if err := tx.LockTags(r.ID, p.Tags); err != nil {
 		return i, err
 	}
 	move, err := c.checkTags(tx, p, r, d, known)
@@ -237,6 +248,9 @@ func (c *Catalogue) checkTagQuota(tx meta.Tx, key RepositoryKey, i Image, known 
 	}
 	have := 0
 	if known {
+		if err := tx.LockImage(i.ID); err != nil {
+			return err
+		}
 		tags, err := tx.TagsOf(i.ID, int(limit))
 		if err != nil {
 			return err

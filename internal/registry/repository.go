@@ -33,17 +33,15 @@ func (c *Catalogue) CreateRepository(ctx context.Context, key RepositoryKey, s R
 			return err
 		}
 		created.CreatedAt = now
-		if _, err := tx.Repository(key, meta.NoLock); err == nil {
-			return repositoryFault(fault.RepositoryExists, key)
-		}
-		if err := c.checkRepositoryQuota(tx, key); err != nil {
-			return err
-		}
 		created.ID, err = tx.InsertRepository(created)
 		if errors.Is(err, meta.ErrExists) {
 			return repositoryFault(fault.RepositoryExists, key)
 		}
-		if err != nil || len(tags) == 0 {
+		if err != nil {
+			return err
+		}
+		// Counted with the newcomer, which holds the registry's counter.
+		if err := c.checkRepositoryQuota(tx, key); err != nil || len(tags) == 0 {
 			return err
 		}
 		return tx.PutResourceTags(resourceOf(created), tags)
@@ -56,7 +54,7 @@ func (c *Catalogue) checkRepositoryQuota(tx meta.Tx, key RepositoryKey) error {
 		return nil
 	}
 	n, err := tx.CountRepositories(key.Registry, key.Space)
-	if err != nil || n < c.Limits.Repositories {
+	if err != nil || n <= c.Limits.Repositories {
 		return err
 	}
 	f := repositoryFault(fault.LimitExceeded, key)

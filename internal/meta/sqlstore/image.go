@@ -196,6 +196,15 @@ func (t *tx) keeps(sql string, id meta.ImageID, kept int64) error {
 	return t.failed
 }
 
+// LockImage locks an image as DeleteImage does.
+func (t *tx) LockImage(id meta.ImageID) error {
+	if !t.session.locks() {
+		return nil
+	}
+	_, _, err := t.lockImage(id)
+	return err
+}
+
 // DeleteImage removes an image that nothing keeps.
 func (t *tx) DeleteImage(id meta.ImageID, by string, due time.Time) error {
 	tags, image, err := t.lockImage(id)

@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
@@ -36,6 +38,19 @@ func (t *tx) TagsOf(image meta.ImageID, limit int) ([]name.Tag, error) {
 	err := t.rows(func(r *row) { found = append(found, name.Tag(r.text(0))) },
 		`SELECT name FROM tag WHERE image_id = ?1 ORDER BY name LIMIT ?2`, image, limit)
 	return found, err
+}
+
+// LockTags locks in the order of the names, as every update does.
+func (t *tx) LockTags(repository meta.RepositoryID, tags []name.Tag) error {
+	if !t.session.locks() {
+		return nil
+	}
+	for _, tag := range slices.Sorted(slices.Values(tags)) {
+		if _, err := t.lockTag(repository, tag); err != nil && !errors.Is(err, meta.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // PutTag points a tag to an image. The tag is locked, then the images' rows
