@@ -448,7 +448,7 @@ func (a act) holds(c *client, runs int) {
 	for d := range c.body {
 		ds = append(ds, d)
 	}
-	if left := c.orphans(repositories(runs), ds); len(left) > 0 && !a.gone {
+	if left := c.orphans(c.files(), repositories(runs), ds); len(left) > 0 && !a.gone {
 		c.t.Errorf("nothing names %v", left)
 	}
 	counted, held := c.Buffered()

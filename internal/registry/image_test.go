@@ -12,6 +12,7 @@ import (
 )
 
 func TestAnImageIsServedByteForByte(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	body := append([]byte("  \n"), w.image(k, "a")...)
@@ -31,6 +32,7 @@ func TestAnImageIsServedByteForByte(t *testing.T) {
 }
 
 func TestPutImageRefusesWhatIsNotWhole(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	good := w.image(k, "a")
@@ -62,7 +64,17 @@ func TestPutImageRefusesWhatIsNotWhole(t *testing.T) {
 	}
 }
 
+// letter makes a test's name a repository's.
+func letter(r rune) rune {
+	if r >= 'a' && r <= 'z' {
+		return r
+	}
+	return -1
+}
+
 func TestPuttingAgain(t *testing.T) {
+	t.Parallel()
+	w := open(t)
 	for _, c := range []struct {
 		name       string
 		mutability string
@@ -84,8 +96,7 @@ func TestPuttingAgain(t *testing.T) {
 		{"immutable: other image, same tag, OCI", registry.Immutable, true, false, "v1", fault.TagImmutable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := open(t)
-			k := w.create("app")
+			k := w.create(strings.Map(letter, strings.ToLower(c.name)))
 			first := w.image(k, "a")
 			w.put(k, first, "v1")
 			_, err := w.SetMutability(w.ctx, k, c.mutability, nil)
@@ -115,6 +126,7 @@ func TestPuttingAgain(t *testing.T) {
 }
 
 func TestExclusionFiltersTurnTheModeAround(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	a, b := w.image(k, "a"), w.image(k, "b")
@@ -151,6 +163,7 @@ func TestExclusionFiltersTurnTheModeAround(t *testing.T) {
 }
 
 func TestDeleting(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	child := w.put(k, w.image(k, "a"), "a1", "a2")
@@ -203,6 +216,7 @@ func TestDeleting(t *testing.T) {
 }
 
 func TestTheOCIDoorDeletesATagAlone(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	i := w.put(k, w.image(k, "a"), "only")
@@ -213,6 +227,7 @@ func TestTheOCIDoorDeletesATagAlone(t *testing.T) {
 }
 
 func TestListingPagesFromFirstToLast(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	w.put(k, w.image(k, "tagged"), "a", "a.b", "a-b", "b")
@@ -243,6 +258,7 @@ func TestListingPagesFromFirstToLast(t *testing.T) {
 }
 
 func TestQuotasOfImagesAndTags(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(c *registry.Config) {
 		c.Limits.ImagesPerRepo, c.Limits.TagsPerImage, c.Limits.Repositories = 2, 2, 1
 	})
@@ -259,6 +275,7 @@ func TestQuotasOfImagesAndTags(t *testing.T) {
 }
 
 func TestAnUnusableKeyStopsWrites(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	settings := registry.Defaults()
 	settings.EncryptionType, settings.KMSKey = "KMS", "arn:aws:kms:us-east-1:000000000000:key/off"

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -24,11 +25,13 @@ import (
 )
 
 // counting is a blob store that knows how many uploads and readers it has
-// given and not got back: each of them is a descriptor.
+// given and not got back, each of which is a descriptor, and where it was to
+// create bytes.
 type counting struct {
 	blob.Store
-	mu   sync.Mutex
-	open int
+	mu      sync.Mutex
+	open    int
+	created map[name.Location]bool
 }
 
 func (c *counting) add(n int) {
@@ -47,6 +50,9 @@ func (c *counting) Open(ctx context.Context, at name.Location) (blob.Reader, err
 }
 
 func (c *counting) Create(ctx context.Context, at name.Location) (blob.Upload, error) {
+	c.mu.Lock()
+	c.created[at] = true
+	c.mu.Unlock()
 	return c.upload(c.Store.Create(ctx, at))
 }
 
@@ -109,7 +115,7 @@ func openBreakable(t *testing.T, changes ...change) *breakable {
 
 func (b *breakable) wrap(c *registry.Config) {
 	b.faults, b.faulty = metatest.NewFaults(c.Meta), blobtest.Wrap(c.Blobs)
-	b.blobs = &counting{Store: b.faulty}
+	b.blobs = &counting{Store: b.faulty, created: map[name.Location]bool{}}
 	c.Meta, c.Blobs = b.faults, b.blobs
 }
 
@@ -248,11 +254,30 @@ func (w *world) files() map[name.Location]bool {
 	return found
 }
 
-// orphans lists the files that nothing names: no upload, no line of garbage,
-// and no layer of the digests in the repositories.
-func (w *world) orphans(keys []registry.RepositoryKey, ds []digest.Digest) []name.Location {
+// files lists the locations that have bytes of those begun since the last
+// call.
+func (b *breakable) files() map[name.Location]bool {
+	b.t.Helper()
+	b.blobs.mu.Lock()
+	found := b.blobs.created
+	b.blobs.created = map[name.Location]bool{}
+	b.blobs.mu.Unlock()
+	for at := range found {
+		r, err := b.world.blobs.Open(b.ctx, at)
+		if errors.Is(err, blob.ErrNotFound) {
+			delete(found, at)
+			continue
+		}
+		b.must(err)
+		b.must(r.Close())
+	}
+	return found
+}
+
+// orphans lists those of the files that nothing names: no upload, no line of
+// garbage, and no layer of the digests in the repositories.
+func (w *world) orphans(files map[name.Location]bool, keys []registry.RepositoryKey, ds []digest.Digest) []name.Location {
 	w.t.Helper()
-	files := w.files()
 	w.must(w.meta.View(w.ctx, func(tx meta.Tx) error {
 		uploads, err := tx.ExpiredUploads(far, 100_000)
 		if err != nil {

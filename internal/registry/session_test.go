@@ -47,9 +47,9 @@ func (w *world) row(id name.UploadID) (row meta.Upload, there bool) {
 
 func TestAnUploadPastItsTimeIsUnknownInMemoryToo(t *testing.T) {
 	t.Parallel()
+	b := openBreakable(t)
+	k := b.create("app")
 	for _, n := range []int{0, 1000, 300_000} {
-		b := openBreakable(t)
-		k := b.create("app")
 		id := b.begin(k, random(n, 1))
 		b.clock.Advance(24*time.Hour - time.Second)
 		_, err := b.UploadOffset(b.ctx, k, id)
@@ -65,8 +65,8 @@ func TestAnUploadPastItsTimeIsUnknownInMemoryToo(t *testing.T) {
 		if _, there := b.row(id); there || b.Sessions() != 0 || b.blobs.open != 0 {
 			t.Errorf("%d bytes: a row is there %v, %d uploads in memory, %d descriptors", n, there, b.Sessions(), b.blobs.open)
 		}
-		b.deserted()
 	}
+	b.deserted()
 }
 
 func TestWhatHasARowSurvivesACrash(t *testing.T) {
@@ -307,7 +307,7 @@ func TestADiskThatIsFullForAWhile(t *testing.T) {
 		if !bytes.Equal(w.read(k, d), body) {
 			t.Error("other bytes came back")
 		}
-		if left := w.orphans([]registry.RepositoryKey{k}, []digest.Digest{d, digest.Of(digest.SHA256, random(700_000, 100_000)), digest.Of(digest.SHA256, random(700_000, 300_000))}); len(left) > 0 {
+		if left := w.orphans(w.files(), []registry.RepositoryKey{k}, []digest.Digest{d, digest.Of(digest.SHA256, random(700_000, 100_000)), digest.Of(digest.SHA256, random(700_000, 300_000))}); len(left) > 0 {
 			t.Errorf("nothing names %v", left)
 		}
 	}
@@ -400,7 +400,7 @@ func TestAPartThatFailedCanBeSentAgain(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d faults", n)
 	}
-	if left := b.orphans([]registry.RepositoryKey{k}, []digest.Digest{d}); len(left) > 0 {
+	if left := b.orphans(b.files(), []registry.RepositoryKey{k}, []digest.Digest{d}); len(left) > 0 {
 		t.Errorf("nothing names %v", left)
 	}
 }

@@ -26,6 +26,7 @@ func random(n int, seed uint64) []byte {
 }
 
 func TestUploadsOfEverySizeComeBack(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for _, n := range []int{0, 1, 128<<10 - 1, 128 << 10, 128<<10 + 1, 256 << 10, 3<<20 + 7} {
@@ -38,6 +39,7 @@ func TestUploadsOfEverySizeComeBack(t *testing.T) {
 }
 
 func TestAnUploadGrowsInChunks(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for _, chunkSize := range []int{1000, 100_000, 300_000} {
@@ -66,6 +68,7 @@ func TestAnUploadGrowsInChunks(t *testing.T) {
 }
 
 func TestALyingDigestStoresNothing(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for _, n := range []int{10, 300_000} {
@@ -84,6 +87,7 @@ func TestALyingDigestStoresNothing(t *testing.T) {
 }
 
 func TestAnAlgorithmLearnedAtTheEndCostsAReread(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for _, n := range []int{10, 300_000} {
@@ -102,6 +106,8 @@ func TestAnAlgorithmLearnedAtTheEndCostsAReread(t *testing.T) {
 // last answer said; one that was only in memory is unknown; after a graceful
 // stop both continue.
 func TestUploadsAcrossRestarts(t *testing.T) {
+	t.Parallel()
+	w := open(t)
 	for _, c := range []struct {
 		name     string
 		first    int
@@ -117,8 +123,7 @@ func TestUploadsAcrossRestarts(t *testing.T) {
 		{"empty, stop", 0, true, "boot-1", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := open(t)
-			k := w.create("app")
+			k := w.create(strings.Map(letter, strings.ToLower(c.name)))
 			body := random(900_000, 3)
 			id, err := w.StartUpload(w.ctx, k, digest.SHA256)
 			w.must(err)
@@ -145,6 +150,7 @@ func TestUploadsAcrossRestarts(t *testing.T) {
 }
 
 func TestAnUploadSealedButNotCommittedIsUnknownAfterACrash(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	faults := metatest.NewFaults(w.meta)
@@ -167,6 +173,7 @@ func TestAnUploadSealedButNotCommittedIsUnknownAfterACrash(t *testing.T) {
 }
 
 func TestParkedUploadsContinue(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	body := random(1000, 4)
@@ -186,6 +193,7 @@ func TestParkedUploadsContinue(t *testing.T) {
 }
 
 func TestAnExpiredUploadIsUnknown(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
@@ -198,6 +206,7 @@ func TestAnExpiredUploadIsUnknown(t *testing.T) {
 }
 
 func TestAnUploadBelongsToItsRepository(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k, other := w.create("app"), w.create("other")
 	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
@@ -213,6 +222,7 @@ func TestAnUploadBelongsToItsRepository(t *testing.T) {
 }
 
 func TestConcurrentChunksNeverMix(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
@@ -286,6 +296,7 @@ func TestAStalledWriterIsTakenOverAndCanWriteNoMore(t *testing.T) {
 }
 
 func TestPartsOfTheAWSDoor(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(c *registry.Config) { c.Limits.LayerParts = 3 })
 	k := w.create("app")
 	part := func(first int64, body string) registry.Part {
@@ -341,6 +352,7 @@ func TestPartsOfTheAWSDoor(t *testing.T) {
 }
 
 func TestALayerTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(c *registry.Config) { c.Limits.LayerSize = 1000 })
 	k := w.create("app")
 	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
@@ -350,6 +362,7 @@ func TestALayerTooLargeIsRefused(t *testing.T) {
 }
 
 func TestManyPushesOfOneLayer(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for _, n := range []int{1000, 200_000} {
@@ -375,6 +388,7 @@ func TestManyPushesOfOneLayer(t *testing.T) {
 }
 
 func TestMemoryOfBuffersIsBounded(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	body := random(128<<10, 7)
@@ -395,6 +409,7 @@ func TestMemoryOfBuffersIsBounded(t *testing.T) {
 }
 
 func TestMounting(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	a, b := w.create("a"), w.create("b")
 	d := w.push(a, []byte("shared"))
@@ -420,6 +435,7 @@ func TestMounting(t *testing.T) {
 }
 
 func TestAReferencedLayerCannotBeDeleted(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	body := w.image(k, "a")
@@ -432,6 +448,7 @@ func TestAReferencedLayerCannotBeDeleted(t *testing.T) {
 }
 
 func TestASecondHealsASuspectBlob(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	for i, n := range []int{100, 300_000} {
@@ -454,6 +471,7 @@ func TestASecondHealsASuspectBlob(t *testing.T) {
 }
 
 func TestALayerPromisedLives(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := w.create("app")
 	d := w.push(k, []byte("x"))
