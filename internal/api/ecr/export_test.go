@@ -5,3 +5,6 @@ func Token(list []string, position string) string { return *listing(list).token(
 
 // Position is the inverse of Token.
 func Position(list []string, token string) (string, error) { return listing(list).position(&token) }
+
+// Member is member.
+func Member[In any](name string) func(*In) string { return member[In](name) }

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"github.com/lighterage/lighterage/internal/access"
@@ -72,8 +73,9 @@ var notOffered = []string{
 func onRepository[In, Out any](
 	operation, action string, handle func(context.Context, *awsjson.Call, registry.RepositoryKey, *In) (*Out, error),
 ) awsjson.Operation {
+	repositoryName := member[In]("RepositoryName")
 	return onKey(operation, action, handle, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
-		return keyOf(c, field(in, "RepositoryName"))
+		return keyOf(c, repositoryName(in))
 	})
 }
 
@@ -82,8 +84,9 @@ func onRepository[In, Out any](
 func onARN[In, Out any](
 	operation, action string, handle func(context.Context, *awsjson.Call, registry.RepositoryKey, *In) (*Out, error),
 ) awsjson.Operation {
+	resourceARN := member[In]("ResourceArn")
 	return onKey(operation, action, handle, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
-		arn := field(in, "ResourceArn")
+		arn := resourceARN(in)
 		id, repository, err := name.ParseRepositoryARN(arn)
 		if err == nil && id.Region != c.Registry.Region {
 			err = &fault.Error{
@@ -113,9 +116,14 @@ func onKey[In, Out any](
 	})
 }
 
-// field returns a string member that the model requires of the input.
-func field(in any, member string) string {
-	return reflect.ValueOf(in).Elem().FieldByName(member).Elem().String()
+// member reads a string member that the model requires of the input. It panics
+// for an input without it: that row of the table is a mistake.
+func member[In any](name string) func(*In) string {
+	f, ok := reflect.TypeFor[In]().FieldByName(name)
+	if !ok || f.Type != reflect.TypeFor[*string]() {
+		panic(fmt.Sprintf("ecr: %v has no string called %s", reflect.TypeFor[In](), name))
+	}
+	return func(in *In) string { return *reflect.ValueOf(in).Elem().FieldByIndex(f.Index).Interface().(*string) }
 }
 
 // everyRepository is the one repository that is named, else all.

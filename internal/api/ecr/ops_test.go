@@ -47,6 +47,23 @@ func TestEveryModelledOperationIsOfferedOrListedAsNotOffered(t *testing.T) {
 	}
 }
 
+func TestARowOfAnInputWithoutTheMemberFailsAtOnce(t *testing.T) {
+	for _, name := range []string{"RepositoryNmae", "Tags"} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a row that reads %s was made", name)
+				}
+			}()
+			ecr.Member[ecrmodel.CreateRepositoryRequest](name)
+		})
+	}
+	read := ecr.Member[ecrmodel.CreateRepositoryRequest]("RepositoryName")
+	if got := read(&ecrmodel.CreateRepositoryRequest{RepositoryName: new("team/app")}); got != "team/app" {
+		t.Errorf("read %q", got)
+	}
+}
+
 func TestAnOperationThatIsNotOfferedSaysSo(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.StartImageScan(w.ctx, &sdk.StartImageScanInput{RepositoryName: new("team/app"), ImageId: &types.ImageIdentifier{}})
