@@ -66,6 +66,7 @@ func writeExports(w io.Writer, r config.Running, c config.Credentials) {
 		{"AWS_DEFAULT_REGION", r.Region},
 		{"AWS_ACCESS_KEY_ID", c.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", c.SecretAccessKey.Reveal()},
+		{"AWS_SESSION_TOKEN", ""}, // of other credentials, it would spoil every request
 	} {
 		fmt.Fprintf(w, "export %s=%s\n", line[0], quote(line[1]))
 	}
