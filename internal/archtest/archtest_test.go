@@ -35,6 +35,9 @@ func TestRepositoryKeepsItsRules(t *testing.T) {
 			}
 		})
 	}
+	for _, finding := range archtest.Stale(src) {
+		t.Error(finding)
+	}
 	for _, question := range archtest.Sizes(src) {
 		t.Log("is this one thing? " + question)
 	}
@@ -74,7 +77,9 @@ func TestRulesFind(t *testing.T) {
 		{"the driver's blank import", "hidden", "internal/meta/sqlstore/x.go", `import _ "modernc.org/sqlite"`, ""},
 
 		{"a test that skips", "skips", "internal/name/x_test.go", `import "testing"; func TestX(t *testing.T) { t.Skip() }`, "or fails"},
-		{"a reader that skips bytes", "skips", "internal/name/x_test.go", `func f(r interface{ Skip() }) { r.Skip() }`, ""},
+		{"a test of another name that skips", "skips", "internal/name/x_test.go", `import "testing"; func f(w struct{ *testing.T }) { w.Skipf("x") }`, "or fails"},
+		{"a test within another thing that skips", "skips", "internal/name/x_test.go", `import "testing"; func f(w struct{ t *testing.T }) { w.t.SkipNow() }`, "or fails"},
+		{"product code that skips bytes", "skips", "internal/name/x.go", `func f(r interface{ Skip() }) { r.Skip() }`, ""},
 
 		{"a package without a doc", "docs", "internal/name/x.go", ``, "internal/name: no file"},
 		{"a name that says nothing", "names", "internal/util/x.go", ``, "internal/util"},
@@ -99,6 +104,29 @@ func TestRulesFind(t *testing.T) {
 				t.Errorf("found %q, want one finding with %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestStaleFinds takes a package away.
+func TestStaleFinds(t *testing.T) {
+	whole, err := archtest.Read(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var without archtest.Source
+	for _, f := range whole {
+		if f.Package != "internal/worker" {
+			without = append(without, f)
+		}
+	}
+	got := strings.Join(archtest.Stale(without), "\n")
+	for _, want := range []string{
+		"a row of the import table: internal/worker is no package",
+		"the row of internal/server: internal/worker is no package",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("found %q, want %q", got, want)
+		}
 	}
 }
 

@@ -34,6 +34,33 @@ func Arrows(src Source) []string {
 	return bad
 }
 
+// Stale returns the rows, group members and rooms that stand for no package of
+// src: each would let in whoever takes the name later.
+func Stale(src Source) []string {
+	var bad []string
+	packages := src.Packages()
+	missing := func(pattern, where string) {
+		if !slices.ContainsFunc(packages, func(pkg string) bool { return match(pattern, pkg) }) {
+			bad = append(bad, fmt.Sprintf("%s: %s is no package", where, pattern))
+		}
+	}
+	for _, r := range table {
+		missing(r.pattern, "a row of the import table")
+		for _, may := range expand(r.may) {
+			missing(may, "the row of "+r.pattern)
+		}
+	}
+	for _, p := range places {
+		for _, pattern := range p.only {
+			missing(pattern, "the place of "+p.path)
+		}
+	}
+	for _, pattern := range free {
+		missing(pattern, "the packages beside the product")
+	}
+	return bad
+}
+
 // bound reports whether the import table speaks of the package.
 func bound(pkg string) bool {
 	return strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "cmd/")
@@ -114,7 +141,8 @@ func Hidden(src Source) []string {
 	return bad
 }
 
-// Skips returns the tests that may leave without having tested.
+// Skips returns the tests that may leave without having tested. Whatever the
+// receiver is called, it may be a test's.
 func Skips(src Source) []string {
 	var bad []string
 	for _, f := range src {
@@ -126,9 +154,7 @@ func Skips(src Source) []string {
 			if !ok || !slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) {
 				return true
 			}
-			if id, ok := sel.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "f", "tb"}, id.Name) {
-				bad = append(bad, f.where(sel)+": a test installs or builds what it needs, or fails")
-			}
+			bad = append(bad, f.where(sel)+": a test installs or builds what it needs, or fails")
 			return true
 		})
 	}

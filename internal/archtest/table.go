@@ -13,17 +13,17 @@ type row struct {
 var groups = map[string][]string{
 	"words": {
 		"internal/fault", "internal/name", "internal/digest",
-		"internal/manifest", "internal/policy", "internal/sigv4",
+		"internal/manifest", "internal/sigv4",
 	},
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/access",
-		"internal/gc", "internal/lifecycle", "internal/replication", "internal/pullthrough", "internal/scanning",
+		"internal/gc",
 	},
-	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/s3", "internal/blob/mem"},
+	"drivers": {"internal/meta/sqlstore", "internal/blob/disk"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
-		"internal/api/sts", "internal/api/oci", "internal/api/console", "internal/api/ops",
+		"internal/api/sts", "internal/api/oci", "internal/api/ops",
 	},
 }
 
@@ -34,7 +34,6 @@ var table = []row{
 	{"internal/name", []string{"internal/fault"}},
 	{"internal/digest", []string{"internal/fault"}},
 	{"internal/manifest", []string{"internal/fault", "internal/name", "internal/digest"}},
-	{"internal/policy", []string{"internal/fault", "internal/name", "internal/digest"}},
 	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
 
 	{"internal/meta", []string{"words"}},
@@ -49,10 +48,6 @@ var table = []row{
 	{"internal/access", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
-	{"internal/lifecycle", []string{"words", "contracts", "internal/registry"}},
-	{"internal/replication", []string{"words", "contracts", "internal/registry"}},
-	{"internal/pullthrough", []string{"words", "contracts", "internal/registry"}},
-	{"internal/scanning", []string{"words", "contracts", "internal/registry"}},
 
 	{"internal/config", []string{"words"}},
 	{"internal/edge", []string{"words"}},
@@ -66,7 +61,6 @@ var table = []row{
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/lightsailmodel"}},
 	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery"}},
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
-	{"internal/api/console", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
 	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker"}},
@@ -88,7 +82,7 @@ type place struct {
 
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
-		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/replication", "internal/pullthrough", "internal/blob/s3"}},
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
