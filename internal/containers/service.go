@@ -34,9 +34,6 @@ type Service struct {
 // ARN names this very service: one created later under its name has another.
 func (s Service) ARN() string { return name.ServiceARN(s.Registry, s.ResourceID) }
 
-// Key returns the service's key.
-func (s Service) Key() Key { return Key{s.Registry, s.Name} }
-
 // rest is the state of a service that is not in the middle of a change.
 func rest(s meta.Service) State {
 	if s.Disabled {

@@ -1,9 +1,6 @@
 package identity
 
 import (
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 
@@ -52,13 +49,4 @@ type AccessKey struct {
 // RootKey returns an access key of an account's root.
 func RootKey(account name.AccountID, id string, secret Secret) AccessKey {
 	return AccessKey{ID: id, Secret: secret, Account: account, ARN: name.RootARN(account), UserID: string(account)}
-}
-
-// GenerateKey draws a root key in AWS's form: 20 characters that begin with
-// AKIA, and a secret of 40 that carries 240 random bits.
-func GenerateKey(account name.AccountID) AccessKey {
-	random := make([]byte, 10+30)
-	_, _ = rand.Read(random) // never fails: it ends the process instead
-	id := "AKIA" + base32.StdEncoding.EncodeToString(random[:10])
-	return RootKey(account, id, NewSecret(base64.StdEncoding.EncodeToString(random[10:])))
 }

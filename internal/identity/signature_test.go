@@ -35,7 +35,7 @@ func signed(t *testing.T, c sigv4.Credentials, region, service, body string, at 
 
 func TestASignedRequestNamesItsCaller(t *testing.T) {
 	c := &clock{start}
-	a := newAuthority(t, newSecrets(), c, rootKey("secret"), identity.GenerateKey("210987654321"))
+	a := newAuthority(t, newSecrets(), c, rootKey("secret"), identity.RootKey("210987654321", "AKIAI44QH8DHBEXAMPLE", identity.NewSecret("other")))
 	p, err := a.Begin(signed(t, sigv4.Credentials{KeyID: keyID, Secret: "secret"}, string(region), "ecr", "{}", start), "ecr")
 	if err != nil {
 		t.Fatal(err)

@@ -106,9 +106,6 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	return s, nil
 }
 
-// Handler is everything that the server answers.
-func (s *Server) Handler() http.Handler { return s.handler }
-
 // Passes is what the server does in the background while Serve runs.
 func (s *Server) Passes() []worker.Pass { return s.passes }
 
