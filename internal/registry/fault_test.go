@@ -410,8 +410,8 @@ func TestActsThatFailAnywhere(t *testing.T) {
 				}
 			}
 			b.deserted()
-			if b.blobs.open != 0 {
-				t.Errorf("%d descriptors are left open", b.blobs.open)
+			if b.counted.open != 0 {
+				t.Errorf("%d descriptors are left open", b.counted.open)
 			}
 		})
 	}

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -25,8 +24,8 @@ import (
 )
 
 // counting is a blob store that knows how many uploads and readers it has
-// given and not got back, each of which is a descriptor, and where it was to
-// create bytes.
+// given and not got back, each of which is a descriptor, and where it created
+// bytes.
 type counting struct {
 	blob.Store
 	mu      sync.Mutex
@@ -103,7 +102,6 @@ type breakable struct {
 	*world
 	faults *metatest.Faults
 	faulty *blobtest.Faulty
-	blobs  *counting
 }
 
 func openBreakable(t *testing.T, changes ...change) *breakable {
@@ -115,8 +113,7 @@ func openBreakable(t *testing.T, changes ...change) *breakable {
 
 func (b *breakable) wrap(c *registry.Config) {
 	b.faults, b.faulty = metatest.NewFaults(c.Meta), blobtest.Wrap(c.Blobs)
-	b.blobs = &counting{Store: b.faulty, created: map[name.Location]bool{}}
-	c.Meta, c.Blobs = b.faults, b.blobs
+	c.Meta, c.Blobs = b.faults, b.faulty
 }
 
 func (b *breakable) heal() {
@@ -239,39 +236,21 @@ func (w *world) checkBlob(tx meta.Tx, b meta.Blob) error {
 	return err
 }
 
-// files lists the locations that have a file.
+// files lists the locations that have bytes.
 func (w *world) files() map[name.Location]bool {
 	w.t.Helper()
-	root := filepath.Join(w.dir, "blobs")
-	found := map[name.Location]bool{}
-	w.must(filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && filepath.Dir(path) != root {
-			at, _ := filepath.Rel(root, path)
-			found[name.Location("file:"+filepath.ToSlash(at))] = true
-		}
-		return err
-	}))
-	return found
-}
-
-// files lists the locations that have bytes of those begun since the last
-// call.
-func (b *breakable) files() map[name.Location]bool {
-	b.t.Helper()
-	b.blobs.mu.Lock()
-	found := b.blobs.created
-	b.blobs.created = map[name.Location]bool{}
-	b.blobs.mu.Unlock()
-	for at := range found {
-		r, err := b.world.blobs.Open(b.ctx, at)
+	w.counted.mu.Lock()
+	defer w.counted.mu.Unlock()
+	for at := range w.counted.created {
+		r, err := w.blobs.Open(context.Background(), at)
 		if errors.Is(err, blob.ErrNotFound) {
-			delete(found, at)
+			delete(w.counted.created, at)
 			continue
 		}
-		b.must(err)
-		b.must(r.Close())
+		w.must(err)
+		w.must(r.Close())
 	}
-	return found
+	return maps.Clone(w.counted.created)
 }
 
 // orphans lists those of the files that nothing names: no upload, no line of

@@ -107,8 +107,8 @@ func TestOneBlobIsPushedByManyWhileItIsCollected(t *testing.T) {
 		b.must(err)
 	}
 	b.deserted()
-	if b.blobs.open != 0 {
-		t.Errorf("%d descriptors are left open", b.blobs.open)
+	if b.counted.open != 0 {
+		t.Errorf("%d descriptors are left open", b.counted.open)
 	}
 }
 
@@ -276,8 +276,8 @@ func TestNothingOfADeletedRepositoryAppearsInItsSuccessor(t *testing.T) {
 		b.must(err)
 	}
 	b.deserted()
-	if b.blobs.open != 0 {
-		t.Errorf("%d descriptors are left open", b.blobs.open)
+	if b.counted.open != 0 {
+		t.Errorf("%d descriptors are left open", b.counted.open)
 	}
 }
 
@@ -322,8 +322,8 @@ func TestUploadsParkedBetweenTheirChunks(t *testing.T) {
 			}
 		}
 	}
-	if b.Sessions() != 0 || b.blobs.open != 0 {
-		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.blobs.open)
+	if b.Sessions() != 0 || b.counted.open != 0 {
+		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.counted.open)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -41,7 +43,7 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// world is a catalogue over a SQLite file and a directory.
+// world is a catalogue over a SQLite file and a directory of blobs.
 type world struct {
 	*registry.Catalogue
 	t      *testing.T
@@ -52,7 +54,46 @@ type world struct {
 	meta   *sqlstore.Store
 	blobs  *disk.Store
 
+	counted  *counting
 	postgres string // URL of the database, if it is not SQLite's
+}
+
+// template is the directory of a world in which nothing happened. All others
+// begin with a copy of its catalogue, and share its directory of blobs, where
+// each has locations of its own: the first start of a store takes long.
+var (
+	template string
+	opening  sync.Mutex // a store that opens writes and removes a probe
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "registry")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = prepare(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	template = dir
+	return m.Run()
+}
+
+func prepare(dir string) error {
+	m, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(dir, "catalogue.db"), sqlstore.Options{Clock: time.Now})
+	if err != nil {
+		return err
+	}
+	b, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{})
+	if err != nil {
+		return errors.Join(err, m.Close())
+	}
+	return errors.Join(b.Close(), m.Close())
 }
 
 type change func(*registry.Config)
@@ -60,6 +101,9 @@ type change func(*registry.Config)
 func open(t *testing.T, changes ...change) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	catalogue, err := os.ReadFile(filepath.Join(template, "catalogue.db"))
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(w.dir, "catalogue.db"), catalogue, 0o600))
 	w.start(changes...)
 	t.Cleanup(func() { w.stop(false) })
 	return w
@@ -79,12 +123,18 @@ func (w *world) start(changes ...change) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.blobs, err = disk.Open(filepath.Join(w.dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
+	opening.Lock()
+	w.blobs, err = disk.Open(filepath.Join(template, "blobs"), disk.Options{Fatal: fatal, Logger: log})
+	opening.Unlock()
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if w.counted == nil {
+		w.counted = &counting{created: map[name.Location]bool{}}
+	}
+	w.counted.Store, w.counted.open = w.blobs, 0
 	w.config = registry.Config{
-		Meta: w.meta, Blobs: w.blobs, Clock: w.clock.Now, Logger: log, BootID: "boot-1",
+		Meta: w.meta, Blobs: w.counted, Clock: w.clock.Now, Logger: log, BootID: "boot-1",
 		Limits:     registry.Limits{ResourceTags: 50, ManifestSize: 4 << 20, MinPartSize: 8, MaxPartSize: 20 << 20},
 		Keys:       registry.Keys{"arn:aws:kms:us-east-1:000000000000:key/off": registry.KeyDisabled, "arn:aws:kms:us-east-1:000000000000:key/on": registry.KeyEnabled},
 		LayerGrace: time.Hour, UploadTTL: 24 * time.Hour, PushTTL: 24 * time.Hour, URLTTL: time.Hour,

@@ -62,8 +62,8 @@ func TestAnUploadPastItsTimeIsUnknownInMemoryToo(t *testing.T) {
 		}
 		b.clock.Advance(time.Minute)
 		b.must(b.ParkUploads(b.ctx))
-		if _, there := b.row(id); there || b.Sessions() != 0 || b.blobs.open != 0 {
-			t.Errorf("%d bytes: a row is there %v, %d uploads in memory, %d descriptors", n, there, b.Sessions(), b.blobs.open)
+		if _, there := b.row(id); there || b.Sessions() != 0 || b.counted.open != 0 {
+			t.Errorf("%d bytes: a row is there %v, %d uploads in memory, %d descriptors", n, there, b.Sessions(), b.counted.open)
 		}
 	}
 	b.deserted()
@@ -104,8 +104,8 @@ func TestManyWhoAskForAParkedUploadShareOneWriter(t *testing.T) {
 		id := b.begin(k, body[:300_000])
 		b.clock.Advance(2 * time.Minute)
 		b.must(b.ParkUploads(b.ctx))
-		if b.blobs.open != 0 || b.Sessions() != 0 {
-			t.Fatalf("%d descriptors and %d uploads after parking", b.blobs.open, b.Sessions())
+		if b.counted.open != 0 || b.Sessions() != 0 {
+			t.Fatalf("%d descriptors and %d uploads after parking", b.counted.open, b.Sessions())
 		}
 		var wg sync.WaitGroup
 		for range 8 {
@@ -118,8 +118,8 @@ func TestManyWhoAskForAParkedUploadShareOneWriter(t *testing.T) {
 		wg.Wait()
 		b.must(b.FinishUpload(b.ctx, k, id, digest.Of(digest.SHA256, body), 300_000, bytes.NewReader(body[300_000:])))
 	}
-	if b.blobs.open != 0 {
-		t.Errorf("%d descriptors are left open", b.blobs.open)
+	if b.counted.open != 0 {
+		t.Errorf("%d descriptors are left open", b.counted.open)
 	}
 }
 
@@ -173,8 +173,8 @@ func TestAnUploadThatLostItsRowLeavesMemory(t *testing.T) {
 		if err := c.use(id); !fault.Is(err, fault.UploadNotFound) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if b.Sessions() != 0 || b.blobs.open != 0 {
-			t.Fatalf("%s: %d uploads in memory, %d descriptors", c.name, b.Sessions(), b.blobs.open)
+		if b.Sessions() != 0 || b.counted.open != 0 {
+			t.Fatalf("%s: %d uploads in memory, %d descriptors", c.name, b.Sessions(), b.counted.open)
 		}
 	}
 }
@@ -232,8 +232,8 @@ func TestAClientThatGoesInTheMiddleOfABody(t *testing.T) {
 	}
 	_, err := b.DeleteRepository(b.ctx, k, true)
 	b.must(err)
-	if b.Sessions() != 0 || b.blobs.open != 0 {
-		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.blobs.open)
+	if b.Sessions() != 0 || b.counted.open != 0 {
+		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.counted.open)
 	}
 	b.deserted()
 }
@@ -487,7 +487,7 @@ func TestTenThousandHalfOpenUploads(t *testing.T) {
 	_, err := b.DeleteRepository(b.ctx, k, true)
 	b.must(err)
 	b.deserted()
-	if b.blobs.open != 0 {
-		t.Errorf("%d descriptors are left open", b.blobs.open)
+	if b.counted.open != 0 {
+		t.Errorf("%d descriptors are left open", b.counted.open)
 	}
 }
