@@ -32,7 +32,7 @@ var (
 	// ErrClosed: the upload was closed, sealed or taken over.
 	ErrClosed = errors.New("blob: upload is closed")
 	// ErrSync: a sync failed; what was written before is in doubt, and the
-	// process must not go on (storage.md: never retried).
+	// process must not go on (docs/ARCHITECTURE.md, Storage: not retried).
 	ErrSync = errors.New("blob: sync failed")
 )
 

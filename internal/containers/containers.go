@@ -29,7 +29,7 @@ import (
 )
 
 // Limits is the table of quotas; zero means unlimited. Values and source:
-// aws-wire D.8, that is the Lightsail quotas of the AWS General Reference.
+// the Lightsail quotas of the AWS General Reference.
 type Limits struct {
 	Services     int64 // per registry
 	Nodes        int64 // per service: its scale

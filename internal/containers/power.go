@@ -26,7 +26,7 @@ var powers = []Power{
 }
 
 // Powers lists the sizes, smallest first. Nothing is charged here: the prices
-// are those that clients show (aws-wire D.7).
+// are those of Lightsail containers' first year, 2020 (docs/compatibility.md).
 func Powers() []Power { return append([]Power(nil), powers...) }
 
 // FindPower returns the size of that name; false: there is none.

@@ -38,7 +38,7 @@ func TestKindsOfReasons(t *testing.T) {
 		fault.Unexpected:         fault.Internal,
 		fault.ManifestInvalid:    fault.Invalid,
 		fault.TokenInvalid:       fault.Unauthenticated,
-		fault.TokenExpired:       fault.Denied, // aws-wire C.1: 403, not 401
+		fault.TokenExpired:       fault.Denied, // ECR answers 403, not 401 (docker/docker-py#1170)
 		fault.AccessDenied:       fault.Denied,
 		fault.RepositoryNotFound: fault.NotFound,
 		fault.TagImmutable:       fault.Conflict,

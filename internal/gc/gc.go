@@ -3,7 +3,8 @@
 // repositories, uploads that were given up, and the bytes of all these.
 //
 //  1. Nothing is removed but in a transaction that found, by then, that nothing
-//     refers to it and that its time is over (architecture.md, I5 and I7).
+//     refers to it and that its time is over (docs/ARCHITECTURE.md, I5 and
+//     I7).
 //  2. Bytes go after the row that named them is gone, and their line in the
 //     garbage list after the bytes: whatever the moment of a crash, running
 //     again finishes.

@@ -7,7 +7,7 @@
 //     effective media type alone; a document that another reader could take
 //     for the other kind is refused, and so is one whose deciding members
 //     appear twice or in another letter case (OCI advisory
-//     GHSA-mc8v-mgrf-8f4m, security-checklist.md rows 9 and 10).
+//     GHSA-mc8v-mgrf-8f4m, that is CVE-2021-41190).
 //  2. Every digest in the result is canonical, every size is not negative, and
 //     the sizes of an image add up.
 //  3. Work and memory are bounded by MaxSize, maxDepth and maxDescriptors.
@@ -25,8 +25,8 @@ import (
 	"github.com/lighterage/lighterage/internal/fault"
 )
 
-// MaxSize is the largest manifest in bytes (aws-wire C.6, OCI distribution
-// "pushing manifests").
+// MaxSize is the largest manifest in bytes (ECR model, PutImage; OCI
+// distribution, "pushing manifests").
 const MaxSize = 4 << 20
 
 // maxDepth bounds the nesting of objects and arrays. A platform's features
@@ -147,7 +147,7 @@ func invalid(sentence string) *fault.Error {
 }
 
 // invalidSyntax returns the fault that ECR words the same whatever is wrong
-// with the text (aws-wire A.6); detail says what it was.
+// with the text (boto/boto3#3295); detail says what it was.
 func invalidSyntax(detail string, err error) *fault.Error {
 	return &fault.Error{Reason: fault.ManifestInvalid, Member: "ImageManifest", Constraint: "Invalid JSON syntax", Detail: detail, Err: err}
 }

@@ -14,7 +14,8 @@ import (
 
 // Parse checks a manifest or index. mediaType is what came with it, a
 // Content-Type or imageManifestMediaType; it is required if and only if the
-// body has no mediaType of its own (aws-wire B.2.1).
+// body has no mediaType of its own, as at ECR (boto/boto3#3295,
+// aws/aws-cli#8620).
 func Parse(body []byte, mediaType string) (*Manifest, error) {
 	if err := checkText(body); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type Put struct {
 	// clients expect, instead of ImageExists.
 	Repeatable bool
 	// Strict refuses it all the same for a tag that may not move, with
-	// TagImmutableSame (aws-wire B.2.2).
+	// TagImmutableSame (moby/buildkit#3776).
 	Strict bool
 }
 
@@ -114,7 +114,8 @@ func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manife
 }
 
 // checkTags returns the tags that are to be set, and refuses those that may
-// not move (aws-wire B.2.2 has the sources of each case).
+// not move. ECR's cases: its user guide, image tag mutability; for the same image
+// again aws/containers-roadmap#2179, aws/aws-sdk#750 and getmoto/moto#8717.
 func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, known bool) ([]name.Tag, error) {
 	if len(p.Tags) == 0 && known && !p.Repeatable {
 		return nil, imageFault(fault.ImageExists, p.Key, Reference{Digest: d})

@@ -125,7 +125,7 @@ func (b *breakable) heal() {
 var far = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // check reads all that some repositories have and fails for each of the
-// invariants I1, I2 and I3 (architecture.md) that does not hold.
+// invariants I1, I2 and I3 (docs/ARCHITECTURE.md) that does not hold.
 func (w *world) check(keys ...registry.RepositoryKey) {
 	w.t.Helper()
 	w.must(w.meta.View(w.ctx, func(tx meta.Tx) error {

@@ -1,7 +1,7 @@
 package registry
 
 // Limits is the table of quotas that the rules enforce; zero means unlimited.
-// Values and sources: aws-wire C.6, that is the ECR user guide's quotas.
+// Values: the ECR user guide, service quotas; the ECR model for a manifest.
 type Limits struct {
 	Repositories        int64 // per registry
 	ImagesPerRepo       int64

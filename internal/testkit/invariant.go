@@ -14,7 +14,7 @@ import (
 )
 
 // CheckInvariants reads all that the account has in every served region and
-// fails the test for each invariant (architecture.md) that does not hold.
+// fails the test for each invariant (docs/ARCHITECTURE.md) that does not hold.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()
 	c := &checker{s: s, t: t, seen: map[meta.BlobID]bool{}}

@@ -56,7 +56,7 @@ func TestNoAnswerLeavesBeforeItsSyncs(t *testing.T) {
 // asked is a request whose answer is in the trace.
 type asked struct {
 	name    string
-	durable bool // its answer promises to survive power loss (storage.md)
+	durable bool // its answer promises to survive power loss (docs/ARCHITECTURE.md, Storage)
 }
 
 // recorder is an HTTP client that notes each request; the last path element or

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// answer is one HTTP answer in a trace, with what storage.md forbids that was
-// so when it left.
+// answer is one HTTP answer in a trace, with what docs/ARCHITECTURE.md forbids
+// (Storage) that was so when it left.
 type answer struct {
 	status   string   // such as "201"
 	unsynced []string // paths written and not synced, directories with new names

@@ -242,7 +242,7 @@ func TestTheHostNameSelectsTheRegistry(t *testing.T) {
 		everyRoute(t, func(t *testing.T, r oci.Route) {
 			w := w.with(t)
 			if r.Action == "" {
-				return // a login is good for every registry of the region (aws-wire C.2)
+				return // a login is good for every registry of the region (ECR API reference, GetAuthorizationToken)
 			}
 			w.do(r.Method, target(r, "team/app"), host("999999999999.dkr.ecr.us-east-1.amazonaws.com")).refuses(403, "DENIED", "because no resource-based policy allows the "+r.Action+" action")
 		})
@@ -313,7 +313,8 @@ func TestALightsailLoginOnlyPushes(t *testing.T) {
 	})
 }
 
-// TestDockerPushesWithALightsailLogin sends what dockerd sends (clients.md).
+// TestDockerPushesWithALightsailLogin sends what dockerd 20.10 was seen to
+// send.
 func TestDockerPushesWithALightsailLogin(t *testing.T) {
 	w := open(t)
 	w.createLightsail()

@@ -61,7 +61,8 @@ func TestEveryReasonHasWords(t *testing.T) {
 	}
 }
 
-// TestTextsOfECR are those that clients of ECR were seen to match (aws-wire C).
+// TestTextsOfECR are those that public issues of ECR's clients show; errors.go
+// names them.
 func TestTextsOfECR(t *testing.T) {
 	e := fault.Error{
 		Account: "123456789012", Repository: "team/app", Tag: "v1", Digest: "sha256:d", Digests: []string{"sha256:a", "sha256:b"},

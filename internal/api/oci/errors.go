@@ -52,8 +52,14 @@ func manifestConstraint(e *fault.Error) string {
 	return "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '" + e.Constraint + "'"
 }
 
-// wordings is the table of aws-wire C.3, with the spec's codes and statuses
-// where ECR's are unknown or contradict it.
+// wordings has ECR's texts where they are public: in its user guide ("Common
+// errors", "Deleting an image") and in issues of its clients, such as
+// docker/docker-py#1170 (expired tokens), google/go-containerregistry#1568
+// (digests), oras-project/oras-py#54 (layers),
+// int128/docker-manifest-create-action#63 (children),
+// osscontainertools/kaniko#204 (immutable tags) and
+// bazelbuild/rules_docker#298 (layers that differ). Codes and statuses are the
+// specification's where ECR's are unknown or contradict it.
 var wordings = map[fault.Reason]wording{
 	fault.CredentialMissing:   {http.StatusUnauthorized, "UNAUTHORIZED", fixed("Not Authorized")},
 	fault.CredentialUnknown:   {http.StatusUnauthorized, "UNAUTHORIZED", fixed("Not Authorized")},

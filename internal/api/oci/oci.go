@@ -112,7 +112,7 @@ func (f *front) place(c *call, route *route, repository string) error {
 	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
 		id.Account = carried.Account
 		if carried.Region != "" && carried.Region != c.caller.Region {
-			return fault.New(fault.TokenInvalid) // tokens are good for one region (aws-wire C.2)
+			return fault.New(fault.TokenInvalid) // tokens are good for one region, as ECR's
 		}
 	}
 	c.key = registry.RepositoryKey{Registry: id, Space: registry.ECR}

@@ -31,7 +31,9 @@ const (
 	referrers = "/<name>/referrers/<digest>"
 )
 
-// routes is the whole front. Actions: aws-wire C.5.
+// routes is the whole front. Actions: what the ECR user guide names for
+// pushing and pulling; ListImageReferrers' note in the ECR model; else that of
+// the API operation that does the same.
 var routes = []*route{
 	{method: "GET", pattern: base, handle: (*front).ping, lightsail: true},
 	{method: "HEAD", pattern: base, handle: (*front).ping, lightsail: true},
