@@ -101,7 +101,7 @@ func TestStartPage(t *testing.T) {
 		`eval "$(bin/lighterage env --data-dir '/srv/my data')"`,
 		"docker login -u AWS --password-stdin localhost:5000",
 		"aws ecr create-repository",
-		"docker push localhost:5000/hello",
+		"docker pull alpine && docker tag alpine localhost:5000/hello:1 && docker push localhost:5000/hello:1\n",
 	} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("%q is not on the page:\n%s", want, page.String())

@@ -118,7 +118,7 @@ func startPage(w io.Writer, program string, c config.Config, r config.Running) {
   Then try:
 
     aws ecr create-repository --repository-name hello
-    docker tag alpine %s/hello:1 && docker push %s/hello:1
+    docker pull alpine && docker tag alpine %s/hello:1 && docker push %s/hello:1
     aws ecr describe-images --repository-name hello
 
 `, r.URL, c.DataDir, env, host, host, host)
