@@ -283,5 +283,5 @@ func (d *decoder) release() {
 	for _, b := range d.blobs {
 		b.release()
 	}
-	d.lease.shrink(0)
+	d.lease.end()
 }

@@ -3,6 +3,7 @@ package awsjson
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"reflect"
 
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
@@ -15,7 +16,7 @@ func Decode(shape *awsmodel.Shape, typ reflect.Type, text []byte) (in any, relea
 		return nil, nil, err
 	}
 	v := reflect.New(typ)
-	d := &decoder{ctx: context.Background(), size: int64(len(text)), lease: &lease{of: newMemory(DefaultMemory)}}
+	d := &decoder{ctx: context.Background(), size: int64(len(text)), lease: newMemory(DefaultMemory).lease(netip.Addr{})}
 	d.src, d.buf = bytes.NewReader(text), make([]byte, 64) // small: tokens straddle it
 	err = d.input(p, v.Elem())
 	return v.Interface(), d.release, err
@@ -47,3 +48,11 @@ func Violated(shape *awsmodel.Shape, value any, relax ...string) (*Violation, er
 
 // BodyLimit returns the limit of an operation's body.
 func BodyLimit(input *awsmodel.Shape) int64 { return bodyLimit(input) }
+
+// Memory returns a function that takes bytes of one memory for requests of a
+// client, each of which it leaves open, and says whether it got them before
+// ctx ended.
+func Memory(size int64) func(ctx context.Context, client netip.Addr, n int64) error {
+	m := newMemory(size)
+	return func(ctx context.Context, client netip.Addr, n int64) error { return m.lease(client).grow(ctx, n) }
+}

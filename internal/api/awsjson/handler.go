@@ -106,7 +106,7 @@ func (x *exchange) serve() error {
 		return err
 	}
 	in := reflect.New(op.in)
-	d := &decoder{ctx: x.r.Context(), lease: &lease{of: x.handler.memory}}
+	d := &decoder{ctx: x.r.Context(), lease: x.handler.memory.lease(x.event.Client)}
 	defer d.release()
 	hash, decodeErr, err := x.read(d, op, in.Elem())
 	if err != nil {

@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -25,32 +26,74 @@ type memory struct {
 	free    *semaphore.Weighted // first come, first served
 	buffers sync.Pool           // *[bufferSize]byte
 	chunks  sync.Pool           // *chunk
+
+	mu     sync.Mutex
+	shares map[netip.Addr]*share // of clients that have a request under way
+}
+
+// share is what the requests of one client address may hold together: half of
+// the memory. A signature can only be checked when the body is there, so who
+// knows no more than the id of a key can make requests that hold memory; they
+// must not hold all of it.
+type share struct {
+	free     *semaphore.Weighted
+	requests int
 }
 
 func newMemory(size int64) *memory {
 	return &memory{
 		size:    size,
 		free:    semaphore.NewWeighted(size),
+		shares:  map[netip.Addr]*share{},
 		buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }},
 		chunks:  sync.Pool{New: func() any { return new(chunk) }},
 	}
 }
 
-// lease is one request's share of the memory.
+// lease is what one request holds of the memory.
 type lease struct {
-	of   *memory
-	held int64
+	of     *memory
+	client netip.Addr
+	share  *share
+	held   int64
 }
 
-// grow takes n bytes more, or as many as there are altogether. All that a
+// lease begins a request's. It must be ended.
+func (m *memory) lease(client netip.Addr) *lease {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.shares[client]
+	if s == nil {
+		s = &share{free: semaphore.NewWeighted(m.size / 2)}
+		m.shares[client] = s
+	}
+	s.requests++
+	return &lease{of: m, client: client, share: s}
+}
+
+// end gives everything back.
+func (l *lease) end() {
+	l.shrink(0)
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	if l.share.requests--; l.share.requests == 0 {
+		delete(l.of.shares, l.client)
+	}
+}
+
+// grow takes n bytes more, or as many as the client may have. All that a
 // value may need is taken before its first byte is read: requests that wait
 // for more while they hold some would wait for each other. The error is a
 // fault of the reason Overloaded.
 func (l *lease) grow(ctx context.Context, n int64) error {
-	n = min(n, l.of.size-l.held)
+	n = min(n, l.of.size/2-l.held)
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
+	if err := l.share.free.Acquire(ctx, n); err != nil {
+		return fault.Wrap(fault.Overloaded, err)
+	}
 	if err := l.of.free.Acquire(ctx, n); err != nil {
+		l.share.free.Release(n)
 		return fault.Wrap(fault.Overloaded, err)
 	}
 	l.held += n
@@ -61,6 +104,7 @@ func (l *lease) grow(ctx context.Context, n int64) error {
 func (l *lease) shrink(n int64) {
 	if n < l.held {
 		l.of.free.Release(l.held - n)
+		l.share.free.Release(l.held - n)
 		l.held = n
 	}
 }

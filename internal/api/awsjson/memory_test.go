@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -294,6 +295,33 @@ func BenchmarkPutImage(b *testing.B) {
 		h.ServeHTTP(w, request("AmazonEC2ContainerRegistry_V20150921.PutImage", bytes.NewReader(text)))
 		if w.Code != 200 {
 			b.Fatal(w.Body)
+		}
+	}
+}
+
+func TestOneClientLeavesMemoryForOthers(t *testing.T) {
+	take := awsjson.Memory(100)
+	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	now, end := context.WithCancel(t.Context())
+	end()
+	for _, c := range []struct {
+		name   string
+		client netip.Addr
+		n      int64
+		want   fault.Reason // Unexpected: none
+	}{
+		{"a first request", one, 30, fault.Unexpected},
+		{"a second within the share", one, 20, fault.Unexpected},
+		{"one more than the share", one, 1, fault.Overloaded},
+		{"another client", other, 50, fault.Unexpected},
+	} {
+		ctx := t.Context()
+		if c.want != fault.Unexpected {
+			ctx = now
+		}
+		err := take(ctx, c.client, c.n)
+		if (c.want == fault.Unexpected) != (err == nil) || err != nil && !fault.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }
