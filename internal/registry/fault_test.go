@@ -364,13 +364,12 @@ func TestActsThatFailAnywhere(t *testing.T) {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
 			b := openBreakable(t)
-			body := map[digest.Digest][]byte{}
 			runs := 0
 			run := func(t *testing.T, arm func()) (updates int, steps []blobtest.Step) {
 				t.Helper()
 				runs++
 				k := b.create(fmt.Sprintf("app-%d", runs))
-				c := &client{breakable: b, t: t, k: k, seed: uint64(runs), body: body}
+				c := &client{breakable: b, t: t, k: k, seed: uint64(runs), body: map[digest.Digest][]byte{}}
 				if a.prepare != nil {
 					b.must(a.prepare(c))
 				}
@@ -386,7 +385,7 @@ func TestActsThatFailAnywhere(t *testing.T) {
 					}
 				}
 				b.heal()
-				a.holds(c, runs)
+				a.holds(c)
 				return updates, steps
 			}
 			updates, steps := run(t, func() {})
@@ -428,7 +427,7 @@ func repositories(runs int) []registry.RepositoryKey {
 }
 
 // holds checks what an act must have come to.
-func (a act) holds(c *client, runs int) {
+func (a act) holds(c *client) {
 	c.t.Helper()
 	k := c.k
 	c.check(k)
@@ -448,7 +447,7 @@ func (a act) holds(c *client, runs int) {
 	for d := range c.body {
 		ds = append(ds, d)
 	}
-	if left := c.orphans(c.files(), repositories(runs), ds); len(left) > 0 && !a.gone {
+	if left := c.orphans([]registry.RepositoryKey{k, key(string(k.Name) + "-source")}, ds); len(left) > 0 && !a.gone {
 		c.t.Errorf("nothing names %v", left)
 	}
 	counted, held := c.Buffered()

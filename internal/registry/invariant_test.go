@@ -31,6 +31,11 @@ type counting struct {
 	mu      sync.Mutex
 	open    int
 	created map[name.Location]bool
+	layers  map[name.Location]bool // found to be
+}
+
+func newCounting() *counting {
+	return &counting{created: map[name.Location]bool{}, layers: map[name.Location]bool{}}
 }
 
 func (c *counting) add(n int) {
@@ -253,10 +258,12 @@ func (w *world) files() map[name.Location]bool {
 	return maps.Clone(w.counted.created)
 }
 
-// orphans lists those of the files that nothing names: no upload, no line of
-// garbage, and no layer of the digests in the repositories.
-func (w *world) orphans(files map[name.Location]bool, keys []registry.RepositoryKey, ds []digest.Digest) []name.Location {
+// orphans lists the files that nothing names: no upload, no line of garbage,
+// no layer of the digests in the repositories, and none that was found by an
+// earlier call.
+func (w *world) orphans(keys []registry.RepositoryKey, ds []digest.Digest) []name.Location {
 	w.t.Helper()
+	files := w.files()
 	w.must(w.meta.View(w.ctx, func(tx meta.Tx) error {
 		uploads, err := tx.ExpiredUploads(far, 100_000)
 		if err != nil {
@@ -275,9 +282,12 @@ func (w *world) orphans(files map[name.Location]bool, keys []registry.Repository
 		for _, k := range keys {
 			for _, d := range ds {
 				if l, err := tx.FindLayer(k, d); err == nil {
-					delete(files, l.Blob.Location)
+					w.counted.layers[l.Blob.Location] = true
 				}
 			}
+		}
+		for at := range w.counted.layers {
+			delete(files, at)
 		}
 		return nil
 	}))

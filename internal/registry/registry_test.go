@@ -130,7 +130,7 @@ func (w *world) start(changes ...change) {
 		w.t.Fatal(err)
 	}
 	if w.counted == nil {
-		w.counted = &counting{created: map[name.Location]bool{}}
+		w.counted = newCounting()
 	}
 	w.counted.Store, w.counted.open = w.blobs, 0
 	w.config = registry.Config{

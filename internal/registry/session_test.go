@@ -307,7 +307,7 @@ func TestADiskThatIsFullForAWhile(t *testing.T) {
 		if !bytes.Equal(w.read(k, d), body) {
 			t.Error("other bytes came back")
 		}
-		if left := w.orphans(w.files(), []registry.RepositoryKey{k}, []digest.Digest{d, digest.Of(digest.SHA256, random(700_000, 100_000)), digest.Of(digest.SHA256, random(700_000, 300_000))}); len(left) > 0 {
+		if left := w.orphans([]registry.RepositoryKey{k}, []digest.Digest{d, digest.Of(digest.SHA256, random(700_000, 100_000)), digest.Of(digest.SHA256, random(700_000, 300_000))}); len(left) > 0 {
 			t.Errorf("nothing names %v", left)
 		}
 	}
@@ -400,7 +400,7 @@ func TestAPartThatFailedCanBeSentAgain(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d faults", n)
 	}
-	if left := b.orphans(b.files(), []registry.RepositoryKey{k}, []digest.Digest{d}); len(left) > 0 {
+	if left := b.orphans([]registry.RepositoryKey{k}, []digest.Digest{d}); len(left) > 0 {
 		t.Errorf("nothing names %v", left)
 	}
 }
