@@ -20,6 +20,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
@@ -50,6 +52,7 @@ type Catalogue struct {
 	manifests *cache
 	bodies    *cache
 	pulls     pulls
+	parsing   *semaphore.Weighted // bytes of manifests that are being parsed and put
 }
 
 // The memory given to content-addressed bytes, in bytes.
@@ -58,6 +61,10 @@ const (
 	bodyCacheSize     = 24 << 20
 )
 
+// parsingMax is how many bytes of manifests are parsed at once: a manifest made
+// for it takes many times its size while it is.
+const parsingMax = 8 << 20
+
 // New returns a catalogue. Close it before its stores.
 func New(c Config) *Catalogue {
 	return &Catalogue{
@@ -65,6 +72,7 @@ func New(c Config) *Catalogue {
 		uploads:   newSessions(),
 		manifests: newCache(manifestCacheSize),
 		bodies:    newCache(bodyCacheSize),
+		parsing:   semaphore.NewWeighted(parsingMax),
 		pulls:     pulls{at: map[ImageID]time.Time{}},
 	}
 }

@@ -42,6 +42,11 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 	if limit := c.Limits.ManifestSize; limit > 0 && int64(len(p.Body)) > limit {
 		return Image{}, &fault.Error{Reason: fault.ManifestTooLarge, Repository: string(p.Key.Name), Limit: limit}
 	}
+	size := min(int64(len(p.Body)), parsingMax)
+	if err := c.parsing.Acquire(ctx, size); err != nil {
+		return Image{}, storeFault(p.Key, err)
+	}
+	defer c.parsing.Release(size)
 	m, parseErr := manifest.Parse(p.Body, p.MediaType)
 	algorithm := digest.SHA256
 	if p.Digest != "" {

@@ -81,6 +81,14 @@ func listed(header []string, etag string) bool {
 }
 
 func (f *front) putManifest(c *call) error {
+	size := int64(maxManifest)
+	if c.r.ContentLength >= 0 {
+		size = min(c.r.ContentLength, maxManifest)
+	}
+	if err := f.manifests.Acquire(c.r.Context(), size); err != nil {
+		return fault.Wrap(fault.Overloaded, err)
+	}
+	defer f.manifests.Release(size)
 	put, err := f.readPut(c)
 	if err != nil {
 		return err

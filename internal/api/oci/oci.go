@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
@@ -55,10 +57,16 @@ type Config struct {
 	Strict bool
 }
 
-type front struct{ Config }
+type front struct {
+	Config
+	manifests *semaphore.Weighted // bytes of manifests that are being read
+}
+
+// manifestsMax is how many bytes of manifests are read at once.
+const manifestsMax = 8 * maxManifest
 
 // New returns the handler of everything under /v2/.
-func New(c Config) http.Handler { return &front{c} }
+func New(c Config) http.Handler { return &front{c, semaphore.NewWeighted(manifestsMax)} }
 
 // call is one authenticated request on its way to its handler.
 type call struct {
