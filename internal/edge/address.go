@@ -18,7 +18,7 @@ type Addresses struct {
 // {account} and {region} in it. The zero template means: what the client used.
 type template struct {
 	scheme, host string
-	carries      *regexp.Regexp // host names of its shape; nil when it names no account
+	carries      *regexp.Regexp // host names of its shape; nil when it names no registry
 }
 
 // awsHost is a registry's own name, on AWS and on every look-alike domain:
@@ -61,7 +61,7 @@ func parseTemplate(s string) (template, error) {
 	if !regexp.MustCompile(`^[a-zA-Z0-9.-]+(:[0-9]+)?$`).MatchString(plain) {
 		return t, fmt.Errorf("%q is not host[:port], with {account} and {region} as the only placeholders", s)
 	}
-	if strings.Contains(t.host, "{account}") {
+	if strings.Contains(t.host, "{account}") || strings.Contains(t.host, "{region}") {
 		shape := regexp.QuoteMeta(t.host)
 		shape = strings.Replace(shape, `\{account\}`, `(?P<account>[0-9]{12})`, 1)
 		shape = strings.Replace(shape, `\{region\}`, `(?P<region>[a-z0-9-]+)`, 1)
@@ -70,8 +70,8 @@ func parseTemplate(s string) (template, error) {
 	return t, nil
 }
 
-// Registry returns the registry that a host name carries. A region that the
-// name does not carry is empty. False: the host is a plain one.
+// Registry returns the registry that a host name carries. An account or region
+// that the name does not carry is empty. False: the host is a plain one.
 func (a *Addresses) Registry(host string) (name.RegistryID, bool) {
 	host = strings.ToLower(host)
 	for _, t := range []template{a.registry, a.lightsail} {
@@ -92,7 +92,10 @@ func (a *Addresses) Registry(host string) (name.RegistryID, bool) {
 }
 
 func carried(re *regexp.Regexp, m []string) name.RegistryID {
-	id := name.RegistryID{Account: name.AccountID(m[re.SubexpIndex("account")])}
+	var id name.RegistryID
+	if i := re.SubexpIndex("account"); i >= 0 {
+		id.Account = name.AccountID(m[i])
+	}
 	if i := re.SubexpIndex("region"); i >= 0 {
 		id.Region = name.Region(m[i])
 	}

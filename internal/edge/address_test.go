@@ -66,6 +66,7 @@ func TestRegistryThatAHostCarries(t *testing.T) {
 		{"a configured shape", "{region}-{account}.reg.test:8443", "", "eu-west-1-111122223333.reg.test:8443", addressed, true},
 		{"a configured shape has its dots as dots", "{account}.reg.test", "", "111122223333xregxtest", name.RegistryID{}, false},
 		{"a shape without a region", "{account}.reg.test", "", "111122223333.reg.test", name.RegistryID{Account: "111122223333"}, true},
+		{"a shape without an account", "reg-{region}.test:5000", "", "reg-eu-west-1.test:5000", name.RegistryID{Region: "eu-west-1"}, true},
 		{"Lightsail's shape", "", "{account}.push.test", "111122223333.push.test", name.RegistryID{Account: "111122223333"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

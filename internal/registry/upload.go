@@ -223,6 +223,9 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 	n, err := s.out.Write(chunk)
 	s.hasher.Write(chunk[:n])
 	s.row.Offset += int64(n)
+	if errors.Is(err, blob.ErrFull) {
+		return c.makeSpace(ctx, s, err)
+	}
 	if err != nil {
 		return c.blobFault(s, err)
 	}
@@ -230,6 +233,24 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 		return c.checkpoint(ctx, s)
 	}
 	return nil
+}
+
+// makeSpace gives an upload up that filled the store; mu is held. Its bytes go
+// at once: without room not even the transaction commits that would have the
+// collector take them. The row goes when its time is over.
+func (c *Catalogue) makeSpace(ctx context.Context, s *session, full error) error {
+	at := s.row.Location
+	c.forget(s)
+	c.removeNow(ctx, at)
+	return storeFault(s.key, full)
+}
+
+// removeNow removes the bytes of a location that was never sealed. What cannot
+// be removed is left to the collector.
+func (c *Catalogue) removeNow(ctx context.Context, at name.Location) {
+	if err := c.Blobs.Remove(context.WithoutCancel(ctx), at); err != nil {
+		c.Logger.Warn("the bytes of a failed upload stay for now", "location", at, "error", err)
+	}
 }
 
 // spill moves the buffer to a location, whose row is committed first; mu is
@@ -251,6 +272,7 @@ func (c *Catalogue) spill(ctx context.Context, s *session) error {
 	}
 	if _, err := out.Write(s.buf); err != nil {
 		out.Close()
+		c.removeNow(ctx, row.Location)
 		return storeFault(s.key, err)
 	}
 	row.Offset = s.row.Offset

@@ -119,7 +119,7 @@ func localURL(c config.Config, a net.Addr) string {
 	host, _, _ := net.SplitHostPort(c.Listen)
 	_, port, _ := net.SplitHostPort(a.String())
 	switch host {
-	case "", "0.0.0.0", "::", "127.0.0.1", "::1":
+	case "", "0.0.0.0", "::", "127.0.0.1":
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)

@@ -29,7 +29,7 @@ var wordings = map[fault.Reason]wording{
 	fault.ServiceNotFound:         {notFound, "The container service {service} does not exist in this account and region."},
 	fault.ServiceExists:           {invalidInput, "A container service with the name {service} already exists in this account and region. Choose another name."},
 	fault.ServiceMissing:          {invalidInput, "You must create a container service before retrieving container registry login credentials"},
-	fault.ImageUnregistered:       {notFound, "No image with the digest {digest} was pushed to the container registry of this account and region. Push it, then register the digest that the push reports."},
+	fault.ImageUnregistered:       {notFound, "No image with the digest {digest} was pushed to the container registry of this account and region. Push it with the login of CreateContainerServiceRegistryLogin, then register the digest that the push reports."},
 	fault.RegisteredImageNotFound: {notFound, "The container service {service} has no image {image}."},
 	fault.DigestInvalid:           {invalidInput, "{digest} is not a digest. It must be sha256: and 64 hexadecimal digits in lower case, or sha512: and 128."},
 	fault.ResourceTagInvalid:      {invalidInput, "The tag key '{value}', or its value, is not valid. A key has 1 to 128 characters, occurs once and does not begin with aws:. A value has at most 256 characters."},

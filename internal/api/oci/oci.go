@@ -118,7 +118,9 @@ func (f *front) serve(c *call) error {
 func (f *front) place(c *call, route *route, repository string) error {
 	id := c.caller.Registry()
 	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
-		id.Account = carried.Account
+		if carried.Account != "" {
+			id.Account = carried.Account
+		}
 		if carried.Region != "" && carried.Region != c.caller.Region {
 			return fault.New(fault.TokenInvalid) // tokens are good for one region, as ECR's
 		}
