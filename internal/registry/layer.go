@@ -149,11 +149,27 @@ func (c *Catalogue) OpenLayer(ctx context.Context, key RepositoryKey, d digest.D
 			continue
 		}
 		if errors.Is(err, blob.ErrNotFound) {
-			c.Logger.Error("layer has no bytes", "repository", key.Name, "digest", d, "location", at)
-			return Content{}, layerFault(fault.LayerNotFound, key, d)
+			c.Logger.Error("layer has no bytes, or not all of them", "repository", key.Name, "digest", d, "location", at)
+			return Content{}, c.lose(ctx, key, d, at)
 		}
 		return content, storeFault(key, err)
 	}
+}
+
+// lose marks a blob whose bytes are not at its location, so that nobody is
+// told that it is there, and the next push of it heals it.
+func (c *Catalogue) lose(ctx context.Context, key RepositoryKey, d digest.Digest, at name.Location) error {
+	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
+		l, err := tx.FindLayer(key, d)
+		if err != nil || l.Blob.Location != at { // healed or gone meanwhile
+			return err
+		}
+		return tx.SetBlobState(l.Blob.ID, meta.BlobMissing)
+	})
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return storeFault(key, err)
+	}
+	return layerFault(fault.LayerNotFound, key, d)
 }
 
 func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Content, name.Location, error) {
@@ -181,6 +197,10 @@ func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.D
 	r, err := c.Blobs.Open(ctx, l.Blob.Location)
 	if err != nil {
 		return Content{}, l.Blob.Location, err
+	}
+	if r.Size() != l.Blob.Size {
+		r.Close()
+		return Content{}, l.Blob.Location, blob.ErrNotFound
 	}
 	return Content{Size: r.Size(), Reader: r}, l.Blob.Location, nil
 }

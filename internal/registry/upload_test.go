@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -492,5 +493,32 @@ func TestALayerPromisedLives(t *testing.T) {
 	w.must(err)
 	if got := touched(); !got.Equal(w.clock.Now()) {
 		t.Errorf("touched at %v, want now", got)
+	}
+}
+
+func TestABlobThatLostItsBytesIsHealedByAPush(t *testing.T) {
+	w := open(t)
+	k := w.create("lost")
+	for name, damage := range map[string]func(path string) error{
+		"removed":   os.Remove,
+		"truncated": func(path string) error { return os.Truncate(path, 1000) },
+	} {
+		body := random(300_000, uint64(len(name)+40))
+		d := w.push(k, body)
+		l, err := w.Layer(w.ctx, k, d)
+		w.must(err)
+		stored, err := w.blobs.Open(w.ctx, l.Blob.Location)
+		w.must(err)
+		path := stored.(interface{ Name() string }).Name()
+		w.must(stored.Close())
+		w.must(damage(path))
+		_, err = w.OpenLayer(w.ctx, k, d)
+		w.want(err, fault.LayerNotFound)
+		_, err = w.Layer(w.ctx, k, d)
+		w.want(err, fault.LayerNotFound)
+		w.push(k, body)
+		if !bytes.Equal(w.read(k, d), body) {
+			t.Errorf("%s: not healed", name)
+		}
 	}
 }

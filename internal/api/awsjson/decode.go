@@ -192,6 +192,12 @@ func (d *decoder) entries(p *plan, v reflect.Value) error {
 // string takes a string whose opening quote was taken.
 func (d *decoder) string(p *plan) (string, error) {
 	limit := min(p.most()*utf8.UTFMax, d.size)
+	if p.most() == math.MaxInt32 {
+		// A text without a bound is an id, a name or a media type: so much of
+		// it shows that it is none, and no request holds memory for it while
+		// it waits for memory for its blob.
+		limit = min(limit, bigText)
+	}
 	if limit > bigText && d.size > defaultLimit && !d.big {
 		if err := d.lease.grow(d.ctx, limit); err != nil {
 			return "", err

@@ -325,3 +325,35 @@ func TestOneClientLeavesMemoryForOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestPartsThatTogetherNeedMoreThanTheMemoryAllSucceed(t *testing.T) {
+	const parts, size = 12, 4 << 20
+	h := partHandler(t, 4*size, func(awsmodel.Blob) {}, nil)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	text := base64.StdEncoding.EncodeToString(make([]byte, size))
+	body := `{"uploadId":"00000000-0000-0000-0000-000000000000","repositoryName":"app","partFirstByte":0,"partLastByte":1,"layerPartBlob":"` + text + `"}`
+	statuses := make(chan string, parts)
+	for range parts {
+		go func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(body))
+			if err != nil {
+				statuses <- err.Error()
+				return
+			}
+			r.Header.Set("X-Amz-Target", partTarget)
+			answer, err := server.Client().Do(r)
+			if err != nil {
+				statuses <- err.Error()
+				return
+			}
+			defer answer.Body.Close()
+			statuses <- answer.Status
+		}()
+	}
+	for range parts {
+		if got := <-statuses; got != "200 OK" {
+			t.Errorf("a part: %s", got)
+		}
+	}
+}
