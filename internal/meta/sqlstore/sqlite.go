@@ -142,7 +142,8 @@ func (e *sqliteEngine) close() error {
 	for _, c := range e.conns {
 		errs = append(errs, c.Close())
 	}
-	// The last connection that closes writes the log back into the database.
+	// Prepared statements keep the log from being written back: what is committed
+	// stays partly in it, and the next start reads both.
 	return errors.Join(append(errs, e.db.Close())...)
 }
 
