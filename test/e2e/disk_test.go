@@ -3,7 +3,10 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -33,6 +36,7 @@ func TestFullDiskDamagesNothing(t *testing.T) {
 	readBack(t, g, kept)
 
 	s.kill()
+	takeTheRest(t, filepath.Join(dir, "filler"))
 	full := launch{dir: dir, addr: s.addr}.begin(t)
 	if code := full.exit(t); code == 0 {
 		t.Error("a start on the full disk has exit code 0")
@@ -45,6 +49,24 @@ func TestFullDiskDamagesNothing(t *testing.T) {
 	}
 	start(t, launch{dir: dir, addr: s.addr})
 	readBack(t, g, kept)
+}
+
+// takeTheRest fills what room the refused push gave back.
+func takeTheRest(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, size := range []int{1 << 20, 4096, 1} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("fill the disk: %v", err)
+		}
+	}
 }
 
 // fillDisk pushes images, with layers on both sides of the inline limit, until
