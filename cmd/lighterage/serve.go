@@ -65,7 +65,7 @@ func newServe(program string) *cobra.Command {
 			Clock:   time.Now,
 			Logger:  log,
 			Fatal: func(err error) {
-				log.Error("the store failed; ending so that nothing is acknowledged that is not durable", "error", err)
+				log.Error("ending at once, so that nothing is acknowledged that may not last", "error", err)
 				os.Exit(exitStore)
 			},
 			Started: func(r config.Running) {

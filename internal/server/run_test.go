@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/server"
 	"github.com/lighterage/lighterage/internal/testkit"
 )
@@ -130,6 +131,20 @@ func TestOneServerForADirectory(t *testing.T) {
 			first.end(t)
 		})
 	}
+}
+
+// TestOneServerForAPostgreSQLDatabase gives each server a directory of its own.
+func TestOneServerForAPostgreSQLDatabase(t *testing.T) {
+	database := "--database=" + metatest.StartPostgres(t).NewDatabase(t)
+	dir := t.TempDir()
+	first := start(t, settings(t, dir, database))
+	err := server.Run(context.Background(), settings(t, t.TempDir(), database), launch(t, nil, nil))
+	checkStoreError(t, err, "is in use by another lighterage")
+	if status, _ := get(t, first.URL+"/readyz"); status != 200 {
+		t.Errorf("the first is %d", status)
+	}
+	first.end(t)
+	start(t, settings(t, dir, database)).end(t)
 }
 
 // checkStoreError wants one line.

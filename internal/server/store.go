@@ -28,7 +28,7 @@ func (e *StoreError) Error() string { return strings.Join(strings.Fields(e.Err.E
 // Unwrap returns the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// Stores is the two stores with the locks on their directories.
+// Stores is the two stores with the locks on their directories and database.
 type Stores struct {
 	Meta  meta.Store
 	Blobs blob.Store
@@ -40,12 +40,12 @@ type Stores struct {
 type StoreOptions struct {
 	Clock  func() time.Time
 	Logger *slog.Logger
-	// Fatal is told, once, that nobody can say any more what is durable. The
-	// process must end.
+	// Fatal is told that nobody can say any more what is durable, or that
+	// another server has taken the database. The process must end.
 	Fatal func(error)
 }
 
-// OpenStores locks the stores' directories, opens them, and makes sure that
+// OpenStores locks the stores' directories and database, opens them, and makes sure that
 // they belong together. Its errors are *StoreError.
 func OpenStores(ctx context.Context, c config.Config, o StoreOptions) (*Stores, error) {
 	s := &Stores{}
@@ -56,7 +56,7 @@ func OpenStores(ctx context.Context, c config.Config, o StoreOptions) (*Stores, 
 	return s, nil
 }
 
-// Close closes the stores and lets their directories go.
+// Close closes the stores and lets their directories and database go.
 func (s *Stores) Close() error {
 	var failed error
 	if s.Blobs != nil {
@@ -74,6 +74,13 @@ func (s *Stores) Close() error {
 func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) error {
 	for _, dir := range directories(c) {
 		l, err := config.Lock(dir)
+		if err != nil {
+			return err
+		}
+		s.locks = append(s.locks, l)
+	}
+	if c.Database.Scheme == "postgres" {
+		l, err := sqlstore.HoldPostgres(ctx, c.Database.URL.Reveal(), o.Logger, o.Fatal)
 		if err != nil {
 			return err
 		}

@@ -126,6 +126,22 @@ func TestServeRefusesInOneLine(t *testing.T) {
 	}
 }
 
+// TestASecondServerOfADatabaseIsRefused: it has a directory and an address of
+// its own, and only the PostgreSQL database in common.
+func TestASecondServerOfADatabaseIsRefused(t *testing.T) {
+	flags := []string{"--database", startPostgres(t)}
+	first := start(t, launch{flags: flags})
+	second := launch{flags: flags}.begin(t)
+	if code := second.exit(t); code != 3 {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	if said := lines(second.output.String()); len(said) != 1 || !strings.Contains(said[0], "in use by another lighterage") {
+		t.Errorf("said %q, want one line", said)
+	}
+	first.kill()
+	start(t, launch{dir: first.dir, addr: first.addr, flags: flags})
+}
+
 // TestSettingsThatAreWrongAreNamed: the command ends and says which key.
 func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "config.yaml")

@@ -50,18 +50,12 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(url)
+	config, err := postgresConfig(url)
 	if err != nil {
-		return nil, errors.New("open PostgreSQL: the URL is not one") // the error would name the password
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
+		return nil, err
 	}
 	// A replica that stalls must not hold its locks for ever.
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(transactionTime.Milliseconds())
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "lighterage"
-	}
 	e := &postgresEngine{db: stdlib.OpenDB(*config), log: o.logger()}
 	e.db.SetMaxOpenConns(connections)
 	e.db.SetMaxIdleConns(connections)
@@ -70,6 +64,21 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL %s:%d: %w", config.Host, config.Port, err), e.close())
 	}
 	return newStore(e), nil
+}
+
+// postgresConfig reads the URL; an error does not name the password.
+func postgresConfig(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("open PostgreSQL: the URL is not one")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "lighterage"
+	}
+	return config, nil
 }
 
 func (e *postgresEngine) open(ctx context.Context, o Options) error {

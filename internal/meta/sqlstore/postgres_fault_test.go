@@ -151,6 +151,7 @@ const (
 	dropAfter         // hands COMMIT on and cuts instead of handing the answer back, once
 	dropForGood       // the same, and then lets nobody through
 	away              // lets nobody through
+	keep              // leaves the server's side open when a client goes
 )
 
 // proxy stands before a server and loses connections.
@@ -201,6 +202,16 @@ func (p *proxy) cut() {
 		_ = c.Close()
 	}
 	p.conns = nil
+}
+
+// strand ends the client's side of all connections; the server's stays.
+func (p *proxy) strand() {
+	p.mode.Store(keep)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; i < len(p.conns); i += 2 {
+		_ = p.conns[i].Close()
+	}
 }
 
 func (p *proxy) serve(client net.Conn) {
@@ -257,6 +268,8 @@ func (p *proxy) serve(client net.Conn) {
 			break
 		}
 	}
-	_ = server.Close()
+	if p.mode.Load() != keep {
+		_ = server.Close()
+	}
 	<-answered
 }
