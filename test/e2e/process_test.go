@@ -90,6 +90,50 @@ func TestSIGTERMFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// TestAStopLeavesTheCatalogueInOneFile: after SIGTERM there is no log beside
+// the catalogue, and a server on a copy without one has what was pushed.
+func TestAStopLeavesTheCatalogueInOneFile(t *testing.T) {
+	s := start(t, launch{})
+	g := s.login(t)
+	kept := map[string]digest.Digest{}
+	for i := range 20 {
+		config, layer := random(2000), random(40<<10)
+		for _, b := range [][]byte{config, layer} {
+			if err := g.pushBlob("stop/app", b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		manifest, tag := manifestOf(config, layer), fmt.Sprint("t", i)
+		if err := g.putManifest("stop/app", tag, manifest); err != nil {
+			t.Fatal(err)
+		}
+		kept[tag] = digest.FromBytes(manifest)
+	}
+	s.terminate(t)
+	if code := s.exit(t); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	if info, err := os.Stat(filepath.Join(s.dir, "lighterage.db-wal")); err == nil && info.Size() > 0 {
+		t.Errorf("the log still has %d bytes", info.Size())
+	}
+	copied := t.TempDir()
+	for _, name := range []string{"lighterage.db", "root-credentials"} {
+		b, err := os.ReadFile(filepath.Join(s.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(copied, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(copied, "blobs"), os.DirFS(filepath.Join(s.dir, "blobs"))); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, launch{dir: copied})
+	g = again.login(t)
+	readBack(t, g, kept)
+}
+
 func TestServeRefusesInOneLine(t *testing.T) {
 	running := start(t, launch{})
 	notDir := filepath.Join(t.TempDir(), "file")

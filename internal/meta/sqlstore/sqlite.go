@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -24,6 +25,8 @@ const (
 	pageSize = 8192
 	// busyTimeout is for locks of other processes: a backup, a shell.
 	busyTimeout = 10 * time.Second
+	// lastBusyTimeout is for the same at the end.
+	lastBusyTimeout = time.Second
 )
 
 // sqliteEngine has one writer, a pool of readers and a checkpointer, each with
@@ -33,7 +36,8 @@ type sqliteEngine struct {
 	writer     *writer
 	readers    *readerPool
 	checkpoint *checkpointer
-	conns      []*sql.Conn
+	log        *slog.Logger
+	conns      []*sqliteConn
 }
 
 // OpenSQLite opens the database file, makes it if it is not there, and brings
@@ -49,7 +53,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxIdleConns(-1) // the connections in use are held; no others are kept
-	e := &sqliteEngine{db: db, readers: newReaderPool()}
+	e := &sqliteEngine{db: db, readers: newReaderPool(), log: o.logger()}
 	if err := e.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
 	}
@@ -92,13 +96,14 @@ func (e *sqliteEngine) conn(ctx context.Context, o Options, pragmas ...string) (
 	if err != nil {
 		return nil, err
 	}
-	e.conns = append(e.conns, conn)
+	c := &sqliteConn{conn, &sqliteSession{clock: o.Clock, statements: map[string]driver.Stmt{}}}
+	e.conns = append(e.conns, c)
 	for _, pragma := range pragmas {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
 			return nil, fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
-	return &sqliteConn{conn, &sqliteSession{clock: o.Clock, statements: map[string]driver.Stmt{}}}, nil
+	return c, nil
 }
 
 // use runs fn while the session may run statements. The statements live in the
@@ -131,6 +136,9 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 	})
 }
 
+// close leaves the whole catalogue in the one file, so that a copy of it is a
+// backup. After a failed sync it leaves the log as it is, because to sync again
+// would only seem to succeed.
 func (e *sqliteEngine) close() error {
 	if e.writer != nil {
 		e.writer.close()
@@ -139,12 +147,37 @@ func (e *sqliteEngine) close() error {
 		e.checkpoint.close()
 	}
 	var errs []error
-	for _, c := range e.conns {
-		errs = append(errs, c.Close())
+	if e.writer != nil && e.writer.dead == nil && e.checkpoint.fatal.Load() == nil && e.emptyLog() {
+		// Prepared statements would keep the last connection from removing the log.
+		for _, c := range e.conns {
+			errs = append(errs, c.use((*sqliteSession).close))
+		}
 	}
-	// Prepared statements keep the log from being written back: what is committed
-	// stays partly in it, and the next start reads both.
+	for _, c := range e.conns {
+		errs = append(errs, c.conn.Close())
+	}
 	return errors.Join(append(errs, e.db.Close())...)
+}
+
+// emptyLog copies all of the log into the database. What stays in it is not
+// lost: the next start reads both.
+func (e *sqliteEngine) emptyLog() bool {
+	var pages int64
+	err := e.writer.conn.use(func(s *sqliteSession) (err error) {
+		// Whoever reads may do so for hours.
+		if err := s.query(fmt.Sprintf("PRAGMA busy_timeout = %d", lastBusyTimeout.Milliseconds()), nil, func(*row) {}); err != nil {
+			return err
+		}
+		pages, _, err = logPages(s, "TRUNCATE")
+		return err
+	})
+	switch {
+	case err != nil:
+		e.log.Warn("what was committed last stays in the database's -wal file", "err", err)
+	case pages > 0:
+		e.log.Warn("what was committed last stays in the database's -wal file: another process reads the database")
+	}
+	return err == nil
 }
 
 // readerPool lends the readers, the last used first: its page cache and
@@ -235,6 +268,16 @@ func (s *sqliteSession) named(args []any) []driver.NamedValue {
 		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: value(a)})
 	}
 	return s.args
+}
+
+// close ends the statements; there is no use of the session after it.
+func (s *sqliteSession) close() error {
+	var errs []error
+	for _, statement := range s.statements {
+		errs = append(errs, statement.Close())
+	}
+	s.statements = nil
+	return errors.Join(errs...)
 }
 
 // query and exec use the background context: a statement under a context that

@@ -2,8 +2,12 @@ package sqlstore_test
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,4 +53,79 @@ func (p planned) Close() error {
 		}
 	}
 	return p.Store.Close()
+}
+
+// What a stop leaves is one file with everything in it.
+func TestACopyOfTheOneFileIsABackup(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "meta.db"), filepath.Join(t.TempDir(), "copy.db")
+	s := openSQLite(t, path)
+	for i := range 300 { // with all of the readers, whose statements stay prepared
+		if err := putSecret(s, fmt.Sprint(i), 10_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wait sync.WaitGroup
+	for range 50 {
+		wait.Go(func() { hasSecret(s, "0") })
+	}
+	wait.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 {
+		t.Errorf("after the stop there are %v, %v, want the one file", files, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := openSQLite(t, copied)
+	defer c.Close()
+	for i := range 300 {
+		if !hasSecret(c, fmt.Sprint(i)) {
+			t.Fatalf("secret %d is not in the copy", i)
+		}
+	}
+}
+
+// A reader of another process keeps the log from being emptied. The stop goes
+// on without, and what was committed is there at the next start.
+func TestAStopBesideAForeignReaderLosesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	s := openSQLite(t, path)
+	if err := putSecret(s, "before", 10); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	reading, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := reading.QueryRow("SELECT count(*) FROM secret").Scan(&n); err != nil || n != 1 {
+		t.Fatalf("the reader sees %d, %v", n, err)
+	}
+	if err := putSecret(s, "after", 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := reading.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s = openSQLite(t, path)
+	defer s.Close()
+	if !hasSecret(s, "before") || !hasSecret(s, "after") {
+		t.Error("what was committed is lost")
+	}
 }
