@@ -99,12 +99,12 @@ func TestAStopLeavesTheCatalogueInOneFile(t *testing.T) {
 	for i := range 20 {
 		config, layer := random(2000), random(40<<10)
 		for _, b := range [][]byte{config, layer} {
-			if err := g.pushBlob("stop/app", b); err != nil {
+			if err := g.pushBlob("disk/app", b); err != nil {
 				t.Fatal(err)
 			}
 		}
 		manifest, tag := manifestOf(config, layer), fmt.Sprint("t", i)
-		if err := g.putManifest("stop/app", tag, manifest); err != nil {
+		if err := g.putManifest("disk/app", tag, manifest); err != nil {
 			t.Fatal(err)
 		}
 		kept[tag] = digest.FromBytes(manifest)
