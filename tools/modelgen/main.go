@@ -1,6 +1,5 @@
 // Command modelgen writes the packages below internal/api/awsmodel from the service
-// models in models/. Models of other protocols than AWS JSON are passed over:
-// their fronts are written by hand.
+// models in models/.
 package main
 
 import (
@@ -71,9 +70,6 @@ func generate(root, path string) error {
 	model, err := generator.Read(f)
 	if err != nil {
 		return err
-	}
-	if !model.JSON() {
-		return nil
 	}
 	files, err := generator.Files(model)
 	if err != nil {

@@ -9,8 +9,11 @@
 //     or Blob is absent too, an empty one is sent.
 //  3. The tables are data: nobody writes to them, and reading them needs no
 //     lock.
+//  4. An operation without an input or output in its model has an empty
+//     structure there, called as the service calls others.
 //
-// It decodes, checks and encodes nothing: that is awsjson's.
+// It decodes, checks and encodes nothing: that is done by awsplan, awsjson and
+// awsquery.
 package awsmodel
 
 //go:generate go run ../../../tools/modelgen

@@ -35,7 +35,19 @@ type Shape struct {
 	// (in entries) or Bytes, and the value of a number. Nil: no bound.
 	Min, Max *int64
 	Pattern  string   // of a String, to be matched whole; empty: none
+	Match    string   // Pattern in Go's syntax, where that is another
 	Enum     []string // of a String, in the model's order; nil: any
+
+	// Secret values are never repeated in an error's text.
+	Secret bool
+	// Document is a policy document, which the query protocol's answers
+	// percent-encode.
+	Document bool
+	// Flat is a List or Map whose entries stand without an element around them
+	// in the query protocol, and Entry the name of a List's entries there;
+	// empty: member.
+	Flat  bool
+	Entry string
 }
 
 // Member is one member of a structure.
@@ -49,7 +61,9 @@ type Member struct {
 type Model struct {
 	Name         string // as IAM spells it: "ecr"
 	SigningName  string // the service of a signature's scope
-	TargetPrefix string // X-Amz-Target up to the dot
+	TargetPrefix string // JSON: X-Amz-Target up to the dot
+	Version      string // query: of the API, as requests name it
+	Namespace    string // query: of the answers' XML
 	Operations   []Operation
 	Errors       []Error
 }
@@ -60,12 +74,16 @@ type Operation struct {
 	Input, Output *Shape
 	In, Out       reflect.Type // the structs of the two shapes
 	Errors        []string     // shape names of its modelled errors
+	Wrapper       string       // query: the element around the output; empty: it has none
+	Unsigned      bool         // whoever calls need not sign
 }
 
 // Error is one modelled error of a service.
 type Error struct {
 	Name    string
-	Fault   bool     // the server's fault: status 500
+	Code    string   // on the wire, where that is not the name
+	Status  int      // 0: the protocol's own
+	Fault   bool     // the server's fault
 	Members []string // wire names, in the model's order
 }
 
@@ -83,6 +101,16 @@ func (m *Model) Operation(name string) (Operation, bool) {
 func (m *Model) Error(name string) (Error, bool) {
 	for _, e := range m.Errors {
 		if e.Name == name {
+			return e, true
+		}
+	}
+	return Error{}, false
+}
+
+// ErrorCode returns the modelled error of that code on the wire.
+func (m *Model) ErrorCode(code string) (Error, bool) {
+	for _, e := range m.Errors {
+		if e.Code == code || e.Code == "" && e.Name == code {
 			return e, true
 		}
 	}

@@ -1,9 +1,10 @@
 // Package generator turns a service model into Go source: the types of its
-// shapes, and the tables that awsjson decodes, checks and encodes by.
+// shapes, and the tables that awsjson and awsquery decode, check and encode by.
 //
 //  1. The same model gives the same bytes.
 //  2. A model with something that the tables cannot say (a recursive shape, an
-//     unknown type, a name used twice) is refused, never generated in part.
+//     unknown type, a name used twice, a pattern that Go cannot match) is
+//     refused, never generated in part.
 //
 // It writes no files.
 package generator
@@ -79,6 +80,9 @@ func (g *generator) reach(name string) error {
 			return fmt.Errorf("shape %s requires %s, which is no member", name, r)
 		}
 	}
+	if err := renamed(s); err != nil {
+		return fmt.Errorf("shape %s: %w", name, err)
+	}
 	g.state[name] = 1
 	for _, part := range g.parts(s) {
 		if err := g.reach(part); err != nil {
@@ -101,6 +105,20 @@ func (g *generator) parts(s shape) []string {
 		}
 	}
 	return parts
+}
+
+// renamed refuses names on the wire that the tables have no word for: those of
+// a list's entries they have.
+func renamed(s shape) error {
+	for _, m := range s.Members.Names {
+		if other := s.Members.of[m].LocationName; other != "" && other != m {
+			return fmt.Errorf("member %s is %s on the wire", m, other)
+		}
+	}
+	if s.Key.LocationName != "" || s.Value.LocationName != "" {
+		return fmt.Errorf("a map's keys and values have names of their own")
+	}
+	return nil
 }
 
 // claim refuses a Go name that stands for something else already.
@@ -167,8 +185,12 @@ func (g *generator) shapes(b *bytes.Buffer) error {
 	role := map[string]string{}
 	for _, op := range g.model.Operations.Names {
 		o := g.model.Operations.of[op]
-		role[o.Input.Shape] = "is the input of " + op
-		role[o.Output.Shape] = "is the output of " + op
+		for shape, text := range map[string]string{o.Input.Shape: "is the input of ", o.Output.Shape: "is the output of "} {
+			if role[shape] != "" {
+				text = role[shape] + " and "
+			}
+			role[shape] = text + op
+		}
 	}
 	for _, name := range g.reached {
 		s := g.model.Shapes.of[name]
@@ -227,6 +249,9 @@ func (g *generator) tables(b *bytes.Buffer) error {
 	fmt.Fprintf(b, "package %s\n\nimport %q\n\nvar (\n", g.model.Package(), awsmodel)
 	for _, name := range g.reached {
 		s := g.model.Shapes.of[name]
+		if err := g.claim(table(name), "the table of "+name); err != nil {
+			return err
+		}
 		fmt.Fprintf(b, "%s = &awsmodel.Shape{Name: %q, Kind: awsmodel.%s", table(name), name, kinds[s.Type].kind)
 		if s.Min != nil {
 			fmt.Fprintf(b, ", Min: new(int64(%d))", *s.Min)
@@ -236,9 +261,28 @@ func (g *generator) tables(b *bytes.Buffer) error {
 		}
 		if s.Pattern != "" {
 			fmt.Fprintf(b, ", Pattern: %q", s.Pattern)
+			match, err := match(s.Pattern)
+			if err != nil {
+				return fmt.Errorf("shape %s: %w", name, err)
+			}
+			if match != s.Pattern {
+				fmt.Fprintf(b, ", Match: %q", match)
+			}
 		}
 		if len(s.Enum) > 0 {
 			fmt.Fprintf(b, ", Enum: %#v", s.Enum)
+		}
+		if s.Sensitive {
+			b.WriteString(", Secret: true")
+		}
+		if g.model.query() && name == document {
+			b.WriteString(", Document: true")
+		}
+		if s.Flattened {
+			b.WriteString(", Flat: true")
+		}
+		if s.Member.LocationName != "" {
+			fmt.Fprintf(b, ", Entry: %q", s.Member.LocationName)
 		}
 		switch s.Type {
 		case "list":
@@ -263,11 +307,20 @@ func (g *generator) tables(b *bytes.Buffer) error {
 	return nil
 }
 
+// document is the shape of all policy documents in IAM's model, and of nothing
+// else: botocore tells by it which texts to decode.
+const document = "policyDocumentType"
+
 func (g *generator) operations(b *bytes.Buffer) error {
 	m := g.model
 	fmt.Fprintf(b, "// Package %s is the model of %s: its shapes as Go types, and the tables\n// over them.\npackage %s\n\n", m.Package(), m.Metadata.ServiceID, m.Package())
 	fmt.Fprintf(b, "import (\n\"reflect\"\n\n%q\n)\n\n", awsmodel)
-	fmt.Fprintf(b, "// Model is the service.\nvar Model = &awsmodel.Model{\nName: %q,\nSigningName: %q,\nTargetPrefix: %q,\n", m.service(), m.service(), m.Metadata.TargetPrefix)
+	fmt.Fprintf(b, "// Model is the service.\nvar Model = &awsmodel.Model{\nName: %q,\nSigningName: %q,\n", m.service(), m.service())
+	if m.query() {
+		fmt.Fprintf(b, "Version: %q,\nNamespace: %q,\n", m.Metadata.APIVersion, m.Metadata.XMLNamespace)
+	} else {
+		fmt.Fprintf(b, "TargetPrefix: %q,\n", m.Metadata.TargetPrefix)
+	}
 
 	b.WriteString("Operations: []awsmodel.Operation{\n")
 	for _, name := range m.Operations.Names {
@@ -280,7 +333,18 @@ func (g *generator) operations(b *bytes.Buffer) error {
 			}
 			fmt.Fprintf(b, "%q,", e.Shape)
 		}
-		b.WriteString("},\n},\n")
+		b.WriteString("},\n")
+		if o.Output.ResultWrapper != "" {
+			fmt.Fprintf(b, "Wrapper: %q,\n", o.Output.ResultWrapper)
+		}
+		switch {
+		case len(o.Auth) == 0:
+		case slices.Equal(o.Auth, []string{"smithy.api#noAuth"}):
+			b.WriteString("Unsigned: true,\n")
+		default:
+			return fmt.Errorf("operation %s: unknown ways to sign: %q", name, o.Auth)
+		}
+		b.WriteString("},\n")
 	}
 	b.WriteString("},\n")
 
@@ -292,7 +356,13 @@ func (g *generator) operations(b *bytes.Buffer) error {
 			continue
 		}
 		fmt.Fprintf(b, "{Name: %q, ", name)
-		if s.Fault {
+		if s.Error.Code != "" && s.Error.Code != name {
+			fmt.Fprintf(b, "Code: %q, ", s.Error.Code)
+		}
+		if s.Error.HTTPStatusCode != 0 {
+			fmt.Fprintf(b, "Status: %d, ", s.Error.HTTPStatusCode)
+		}
+		if s.Fault || s.Error.HTTPStatusCode >= 500 {
 			b.WriteString("Fault: true, ")
 		}
 		fmt.Fprintf(b, "Members: %#v},\n", s.Members.Names)

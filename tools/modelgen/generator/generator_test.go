@@ -27,9 +27,6 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		if !m.JSON() {
-			continue
-		}
 		files, err := generator.Files(m)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -47,8 +44,8 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 			t.Errorf("%s has %d files, want %d: nothing in it is written by hand (%v)", m.Package(), len(there), len(files), err)
 		}
 	}
-	if generated != 2 {
-		t.Errorf("%d JSON services, want 2", generated)
+	if generated != 4 {
+		t.Errorf("%d services, want 4", generated)
 	}
 }
 
@@ -67,6 +64,10 @@ func TestFilesRefuses(t *testing.T) {
 		{"a required member that is none", model(`"In":{"type":"structure","required":["b"],"members":{}}`), "requires b"},
 		{"two members of one Go name", model(`"In":{"type":"structure","members":{"a":{"shape":"S"},"A":{"shape":"S"}}},"S":{"type":"string"}`), "two members A"},
 		{"two values of one Go name", model(`"In":{"type":"structure","members":{"a":{"shape":"S"}}},"S":{"type":"string","enum":["a_b","a-b"]}`), "SAB would name both"},
+		{"a member of another name on the wire", model(`"In":{"type":"structure","members":{"a":{"shape":"S","locationName":"b"}}},"S":{"type":"string"}`), "member a is b on the wire"},
+		{"a map's key of another name on the wire", model(`"In":{"type":"structure","members":{"a":{"shape":"M"}}},"M":{"type":"map","key":{"shape":"S","locationName":"b"},"value":{"shape":"S"}},"S":{"type":"string"}`), "names of their own"},
+		{"a pattern that looks ahead", model(`"In":{"type":"structure","members":{"a":{"shape":"S"}}},"S":{"type":"string","pattern":"a(?!b)"}`), "shape S: a pattern that cannot be matched"},
+		{"a way to sign that is not known", strings.Replace(model(`"In":{"type":"structure","members":{}}`), `"errors":[]`, `"errors":[],"auth":["aws.auth#sigv4a"]`, 1), "unknown ways to sign"},
 		{"an error that is none", strings.Replace(model(`"In":{"type":"structure","members":{}}`), `"errors":[]`, `"errors":[{"shape":"Out"}]`, 1), "Out is not an error"},
 	}
 	for _, tt := range tests {
@@ -83,9 +84,54 @@ func TestFilesRefuses(t *testing.T) {
 }
 
 func TestReadRefusesWhatIsNoModel(t *testing.T) {
-	for _, text := range []string{``, `{`, `{}`, `{"metadata":{"serviceId":"Toy"}}`, `{"operations":[]}`} {
+	for _, text := range []string{``, `{`, `{}`, `{"metadata":{"serviceId":"Toy"}}`, `{"operations":[]}`,
+		strings.Replace(model(`"In":{"type":"structure"}`), `"json"`, `"rest-xml"`, 1),
+		strings.Replace(model(`"In":{"type":"structure"},"PlayRequest":{"type":"structure"}`), `"input":{"shape":"In"},`, ``, 1)} {
 		if _, err := generator.Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was read", text)
+		}
+	}
+}
+
+// TestQueryModels checks what only models of the query protocol have.
+func TestQueryModels(t *testing.T) {
+	m, err := generator.Read(strings.NewReader(`{
+		"metadata":{"protocol":"query","serviceId":"Toy","endpointPrefix":"toy","apiVersion":"2001-02-03","xmlNamespace":"https://toy.example.com/"},
+		"operations":{
+			"Play":{"input":{"shape":"In"},"output":{"shape":"Out","resultWrapper":"PlayResult"},"auth":["smithy.api#noAuth"]},
+			"Rest":{"errors":[{"shape":"TiredException"},{"shape":"BrokenException"}]}},
+		"shapes":{
+			"In":{"type":"structure","members":{"names":{"shape":"L"},"word":{"shape":"P"}}},
+			"Out":{"type":"structure","members":{"text":{"shape":"policyDocumentType"}}},
+			"L":{"type":"list","flattened":true,"member":{"shape":"S","locationName":"Name"}},
+			"S":{"type":"string","pattern":"[\\u0020-\\u00FF\\\\u0041]+"},
+			"P":{"type":"string","sensitive":true},
+			"policyDocumentType":{"type":"string"},
+			"TiredException":{"type":"structure","exception":true,"members":{},"error":{"code":"Tired","httpStatusCode":409}},
+			"BrokenException":{"type":"structure","exception":true,"members":{},"error":{"code":"BrokenException","httpStatusCode":500}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := generator.Files(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ file, text string }{
+		{"tables_gen.go", `Kind: awsmodel.List, Flat: true, Entry: "Name", Elem: shapeS`},
+		{"tables_gen.go", `Pattern: "[\\u0020-\\u00FF\\\\u0041]+", Match: "[\\x{0020}-\\x{00FF}\\\\u0041]+"`},
+		{"tables_gen.go", `Name: "P", Kind: awsmodel.String, Secret: true`},
+		{"tables_gen.go", `Name: "policyDocumentType", Kind: awsmodel.String, Document: true`},
+		{"shapes_gen.go", "type RestRequest struct {\n}"},
+		{"shapes_gen.go", "type RestResponse struct {\n}"},
+		{"model_gen.go", `"2001-02-03"`},
+		{"model_gen.go", `"https://toy.example.com/"`},
+		{"model_gen.go", `"PlayResult"`},
+		{"model_gen.go", `Unsigned: true`},
+		{"model_gen.go", `{Name: "TiredException", Code: "Tired", Status: 409, Members`},
+		{"model_gen.go", `{Name: "BrokenException", Status: 500, Fault: true, Members`},
+	} {
+		if !strings.Contains(string(files[want.file]), want.text) {
+			t.Errorf("%s lacks %s:\n%s", want.file, want.text, files[want.file])
 		}
 	}
 }
