@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/server"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -95,7 +97,9 @@ func TestEnvIsForEval(t *testing.T) {
 
 func TestStartPage(t *testing.T) {
 	var page bytes.Buffer
-	startPage(&page, "bin/lighterage", config.Config{DataDir: "/srv/my data"}, config.Running{URL: "http://localhost:5000", Region: "us-east-1"})
+	started := server.Started{Running: config.Running{URL: "http://localhost:5000", Region: "us-east-1"}}
+	c := config.Config{DataDir: "/srv/my data", Account: "000000000000"}
+	startPage(&page, "bin/lighterage", c, started)
 	for _, want := range []string{
 		"Lighterage serves on http://localhost:5000",
 		`eval "$(bin/lighterage env --data-dir '/srv/my data')"`,
@@ -106,5 +110,14 @@ func TestStartPage(t *testing.T) {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("%q is not on the page:\n%s", want, page.String())
 		}
+	}
+	if strings.Contains(page.String(), "WARNING") {
+		t.Errorf("it warns of nothing:\n%s", page.String())
+	}
+	page.Reset()
+	started.Strangers = []name.AccountID{"111122223333", "444455556666"}
+	startPage(&page, "bin/lighterage", c, started)
+	if want := "nothing in it belongs to account 000000000000, but it has content of\n  111122223333, 444455556666."; !strings.Contains(page.String(), want) {
+		t.Errorf("it does not warn:\n%s", page.String())
 	}
 }

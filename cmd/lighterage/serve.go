@@ -68,7 +68,7 @@ func newServe(program string) *cobra.Command {
 				log.Error("ending at once, so that nothing is acknowledged that may not last", "error", err)
 				os.Exit(exitStore)
 			},
-			Started: func(r config.Running) {
+			Started: func(r server.Started) {
 				if isatty.IsTerminal(os.Stdout.Fd()) {
 					startPage(os.Stdout, program, c, r)
 					return
@@ -100,7 +100,7 @@ func untilSignal(log *slog.Logger) (context.Context, func()) {
 }
 
 // startPage is what a person sees: where it is, how to log in, what to try.
-func startPage(w io.Writer, program string, c config.Config, r config.Running) {
+func startPage(w io.Writer, program string, c config.Config, r server.Started) {
 	_, host, _ := strings.Cut(r.URL, "://")
 	env := quote(program) + " env"
 	if c.DataDir != filepath.Clean("lighterage-data") {
@@ -109,7 +109,7 @@ func startPage(w io.Writer, program string, c config.Config, r config.Running) {
 	fmt.Fprintf(w, `
   Lighterage serves on %s
   Everything is kept in %s. Ctrl-C stops the server.
-
+%s
   In another terminal, log in:
 
     eval "$(%s)"
@@ -121,5 +121,20 @@ func startPage(w io.Writer, program string, c config.Config, r config.Running) {
     docker pull alpine && docker tag alpine %s/hello:1 && docker push %s/hello:1
     aws ecr describe-images --repository-name hello
 
-`, r.URL, c.DataDir, env, host, host, host)
+`, r.URL, c.DataDir, strangers(c, r), env, host, host, host)
+}
+
+// strangers warns of a catalogue in which the account has nothing.
+func strangers(c config.Config, r server.Started) string {
+	if len(r.Strangers) == 0 {
+		return ""
+	}
+	var ids []string
+	for _, a := range r.Strangers {
+		ids = append(ids, string(a))
+	}
+	return fmt.Sprintf(`
+  WARNING: nothing in it belongs to account %s, but it has content of
+  %s. Choose the account with --account-id.
+`, c.Account, strings.Join(ids, ", "))
 }

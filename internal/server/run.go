@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
@@ -30,8 +32,15 @@ type Launch struct {
 	Environ []string // for the root credentials
 	Clock   func() time.Time
 	Logger  *slog.Logger
-	Fatal   func(error)          // see StoreOptions
-	Started func(config.Running) // told once connections are accepted
+	Fatal   func(error)   // see StoreOptions
+	Started func(Started) // told once connections are accepted
+}
+
+// Started is what there is to tell a person.
+type Started struct {
+	config.Running
+	// Strangers is the accounts of the catalogue if it has nothing of ours.
+	Strangers []name.AccountID
 }
 
 // Run serves until ctx ends. Its errors are *config.Error, *StoreError, or
@@ -54,9 +63,13 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 			err = &StoreError{closed}
 		}
 	}()
-	root, err := config.RootCredentials(c.DataDir, l.Environ)
+	root, err := rootKey(c, l)
 	if err != nil {
 		return storeError(err)
+	}
+	others, err := strangers(ctx, stores.Meta, c.Account, l.Logger)
+	if err != nil {
+		return &StoreError{err}
 	}
 	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
 	if err != nil {
@@ -66,7 +79,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err := config.WriteRunning(c.DataDir, running); err != nil {
 		return &StoreError{err}
 	}
-	l.Started(running)
+	l.Started(Started{Running: running, Strangers: others})
 	return s.Serve(ctx, ln)
 }
 
@@ -118,8 +131,11 @@ func localURL(c config.Config, a net.Addr) string {
 	}
 	host, _, _ := net.SplitHostPort(c.Listen)
 	_, port, _ := net.SplitHostPort(a.String())
-	switch host {
-	case "", "0.0.0.0", "::", "127.0.0.1":
+	address, err := netip.ParseAddr(host)
+	switch {
+	case host == "", err == nil && address.IsUnspecified():
+		host = "localhost"
+	case host == "127.0.0.1" && scheme == "http": // docker and people know it by this name; a certificate may not
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta/metatest"
+	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/server"
 	"github.com/lighterage/lighterage/internal/testkit"
 )
@@ -43,12 +45,31 @@ func settings(t *testing.T, dir string, more ...string) config.Config {
 
 // running is a server that Run runs.
 type running struct {
-	config.Running
+	server.Started
+	log  buffer
 	stop context.CancelFunc
 	done chan error
 }
 
-func launch(t *testing.T, environ []string, started func(config.Running)) server.Launch {
+// buffer is a log that is read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func launch(t *testing.T, environ []string, started func(server.Started)) server.Launch {
 	return server.Launch{
 		Environ: environ, Clock: time.Now, Started: started,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -60,10 +81,12 @@ func start(t *testing.T, c config.Config, environ ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stop: cancel, done: make(chan error, 1)}
-	started := make(chan config.Running, 1)
-	go func() { r.done <- server.Run(ctx, c, launch(t, environ, func(at config.Running) { started <- at })) }()
+	started := make(chan server.Started, 1)
+	l := launch(t, environ, func(at server.Started) { started <- at })
+	l.Logger = slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.log), nil))
+	go func() { r.done <- server.Run(ctx, c, l) }()
 	select {
-	case r.Running = <-started:
+	case r.Started = <-started:
 	case err := <-r.done:
 		t.Fatalf("did not start: %v", err)
 	}
@@ -351,5 +374,99 @@ func TestAReplacedRootKeyStopsWorking(t *testing.T) {
 	}
 	if a := s.Do(s.Login(), "GET", "/v2/", nil); a.Status != 200 {
 		t.Errorf("a token of the new key is answered with %d", a.Status)
+	}
+}
+
+// TestTheRootKeyIsLogged: that there is a new one, once, and never its secret.
+func TestTheRootKeyIsLogged(t *testing.T) {
+	dir := t.TempDir()
+	made := start(t, settings(t, dir))
+	made.end(t)
+	first, err := config.StoredCredentials(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := start(t, settings(t, dir))
+	kept.end(t)
+	const id, secret = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI"
+	replaced := start(t, settings(t, dir), "LIGHTERAGE_ROOT_ACCESS_KEY_ID="+id, "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY="+secret)
+	replaced.end(t)
+	for _, tc := range []struct {
+		name  string
+		of    *running
+		lines int
+		want  string
+	}{
+		{"made", made, 1, "level=INFO msg=\"a root access key was stored\" key=" + first.AccessKeyID + "\n"},
+		{"kept", kept, 0, ""},
+		{"replaced", replaced, 1, "key=" + id + " former=" + first.AccessKeyID + "\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			log := tc.of.log.String()
+			if n := strings.Count(log, "root access key"); n != tc.lines || !strings.Contains(log, tc.want) {
+				t.Errorf("%d lines of %q, want %d with %q", n, log, tc.lines, tc.want)
+			}
+			for _, s := range []string{secret, first.SecretAccessKey.Reveal()} {
+				if strings.Contains(log, s) {
+					t.Error("the secret is logged")
+				}
+			}
+		})
+	}
+}
+
+// TestAnotherAccountsCatalogueIsWarnedOf starts a server as another account.
+func TestAnotherAccountsCatalogueIsWarnedOf(t *testing.T) {
+	s := testkit.Start(t, testkit.Setting("account-id", "111122223333"))
+	dir := s.Dir
+	const warning = "has nothing of this account"
+	run := func(t *testing.T, account string, want ...name.AccountID) {
+		t.Helper()
+		r := start(t, settings(t, dir, "--account-id="+account))
+		r.end(t)
+		log := r.log.String()
+		if !slices.Equal(r.Strangers, want) || strings.Contains(log, warning) != (len(want) > 0) {
+			t.Errorf("started with %v, want %v; logged %q", r.Strangers, want, log)
+		}
+		for _, a := range want {
+			if !strings.Contains(log, "level=WARN") || !strings.Contains(log, string(a)) {
+				t.Errorf("%q does not name %s", log, a)
+			}
+		}
+	}
+	s.Stop()
+	run(t, "000000000000") // nobody's: nothing to warn of
+	s.Restart()
+	must(t, createRepository(s, "team/app"))
+	s.Stop()
+	run(t, "111122223333")
+	run(t, "000000000000", "111122223333")
+}
+
+func TestWhereClientsReachIt(t *testing.T) {
+	cert, key, _ := certificate(t)
+	tls := []string{"--tls-cert=" + cert, "--tls-key=" + key}
+	for _, tc := range []struct {
+		name, listen, want string
+		flags              []string
+	}{
+		{"the usual address has a name", "127.0.0.1:0", "http://localhost:", nil},
+		{"so has every address", "0.0.0.0:0", "http://localhost:", nil},
+		{"also as IPv6", "[::]:0", "http://localhost:", nil},
+		{"also unsaid", ":0", "http://localhost:", nil},
+		{"a name stays", "localhost:0", "http://localhost:", nil},
+		{"another address stays", "127.0.0.2:0", "http://127.0.0.2:", nil},
+		{"with TLS the address stays, as the certificate has it", "127.0.0.1:0", "https://127.0.0.1:", tls},
+		{"with TLS and every address", "0.0.0.0:0", "https://localhost:", tls},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := start(t, settings(t, dir, append(tc.flags, "--listen="+tc.listen)...))
+			r.end(t)
+			recorded, err := config.ReadRunning(dir)
+			if err != nil || !strings.HasPrefix(recorded.URL, tc.want) {
+				t.Errorf("recorded %v, %v, want %s…", recorded, err, tc.want)
+			}
+		})
 	}
 }

@@ -3,10 +3,12 @@ package metatest
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
 )
 
 func testSecret(f *fixture) {
@@ -36,4 +38,23 @@ func testSecret(f *fixture) {
 			return err
 		})
 	})
+	f.on("the accounts are those with a repository, each once", func(f *fixture) {
+		before := f.accounts()
+		for _, k := range []name.RegistryID{{Account: "777788889999", Region: "us-east-1"}, {Account: "111122223333", Region: "us-east-1"}, {Account: "111122223333", Region: "eu-west-1"}} {
+			f.repository(meta.RepositoryKey{Registry: k, Space: meta.ECR, Name: "some/thing"})
+		}
+		want := slices.Compact(slices.Sorted(slices.Values(append(before, "777788889999", "111122223333"))))
+		if diff := cmp.Diff(want, f.accounts()); diff != "" {
+			f.Error(diff)
+		}
+	})
+}
+
+func (f *fixture) accounts() (accounts []name.AccountID) {
+	f.Helper()
+	f.view(func(t meta.Tx) (err error) {
+		accounts, err = t.Accounts()
+		return err
+	})
+	return accounts
 }

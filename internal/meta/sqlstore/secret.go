@@ -1,6 +1,9 @@
 package sqlstore
 
-import "github.com/lighterage/lighterage/internal/meta"
+import (
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+)
 
 // Secret reads one.
 func (t *tx) Secret(purpose string) ([]byte, error) {
@@ -24,4 +27,12 @@ func (t *tx) Identity() (string, int64, error) {
 	var generation int64
 	err := t.row(func(r *row) { id, generation = r.text(0), r.int(1) }, `SELECT id, generation FROM store`)
 	return id, generation, err
+}
+
+// Accounts reads those of the registries.
+func (t *tx) Accounts() ([]name.AccountID, error) {
+	var accounts []name.AccountID
+	err := t.rows(func(r *row) { accounts = append(accounts, name.AccountID(r.text(0))) },
+		`SELECT DISTINCT account FROM registry ORDER BY account`)
+	return accounts, err
 }
