@@ -56,7 +56,7 @@ func (d *decoder) member(p *plan, v reflect.Value) error {
 		return d.literal("null")
 	}
 	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(p.typ))
+		v.Set(reflect.New(p.Type))
 		v = v.Elem()
 	}
 	return d.value(p, tokenOf(c), v)
@@ -64,10 +64,10 @@ func (d *decoder) member(p *plan, v reflect.Value) error {
 
 // value decodes a value of which peek saw the token.
 func (d *decoder) value(p *plan, t token, v reflect.Value) error {
-	if wants[p.shape.Kind] != t && (p.shape.Kind != awsmodel.Boolean || t != tokenFalse) {
-		return mismatch(p.shape.Kind, t)
+	if wants[p.Shape.Kind] != t && (p.Shape.Kind != awsmodel.Boolean || t != tokenFalse) {
+		return mismatch(p.Shape.Kind, t)
 	}
-	switch p.shape.Kind {
+	switch p.Shape.Kind {
 	case awsmodel.Structure:
 		return d.structure(p, v)
 	case awsmodel.List:
@@ -131,22 +131,22 @@ func mismatch(k awsmodel.Kind, t token) error {
 }
 
 func (d *decoder) structure(p *plan, v reflect.Value) error {
-	var seen uint64 // one bit a member: see maxMembers
+	var seen uint64 // one bit a member: see awsplan.MaxMembers
 	return d.object(func(name []byte) error {
-		i, ok := p.index[string(name)]
+		i, ok := p.Index[string(name)]
 		if !ok {
 			return d.skip()
 		}
 		if seen&(1<<i) != 0 {
-			return refused("Member " + p.shape.Members[i].Name + " is given twice")
+			return refused("Member " + p.Shape.Members[i].Name + " is given twice")
 		}
 		seen |= 1 << i
-		return d.member(p.members[i], v.Field(i))
+		return d.member(p.Members[i], v.Field(i))
 	})
 }
 
 func (d *decoder) elements(p *plan, v reflect.Value) error {
-	limit := p.most()
+	limit := p.Most()
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	return d.array(func() error {
 		if int64(v.Len()) > limit {
@@ -160,18 +160,18 @@ func (d *decoder) elements(p *plan, v reflect.Value) error {
 		v.Grow(1)
 		v.SetLen(n + 1)
 		v.Index(n).SetZero()
-		return d.value(p.elem, tokenOf(c), v.Index(n))
+		return d.value(p.Elem, tokenOf(c), v.Index(n))
 	})
 }
 
 func (d *decoder) entries(p *plan, v reflect.Value) error {
-	limit := p.most()
+	limit := p.Most()
 	v.Set(reflect.MakeMap(v.Type()))
 	return d.object(func(name []byte) error {
 		if int64(v.Len()) > limit {
 			return d.skip()
 		}
-		key := reflect.New(p.key.typ).Elem()
+		key := reflect.New(p.Key.Type).Elem()
 		key.SetString(string(name))
 		if v.MapIndex(key).IsValid() {
 			return refused("A key is given twice")
@@ -180,8 +180,8 @@ func (d *decoder) entries(p *plan, v reflect.Value) error {
 		if err != nil {
 			return err
 		}
-		entry := reflect.New(p.elem.typ).Elem()
-		if err := d.value(p.elem, tokenOf(c), entry); err != nil {
+		entry := reflect.New(p.Elem.Type).Elem()
+		if err := d.value(p.Elem, tokenOf(c), entry); err != nil {
 			return err
 		}
 		v.SetMapIndex(key, entry)
@@ -191,8 +191,8 @@ func (d *decoder) entries(p *plan, v reflect.Value) error {
 
 // string takes a string whose opening quote was taken.
 func (d *decoder) string(p *plan) (string, error) {
-	limit := min(p.most()*utf8.UTFMax, d.size)
-	if p.most() == math.MaxInt32 {
+	limit := min(p.Most()*utf8.UTFMax, d.size)
+	if p.Most() == math.MaxInt32 {
 		// A text without a bound is an id, a name or a media type: so much of
 		// it shows that it is none, and no request holds memory for it while
 		// it waits for memory for its blob.
@@ -209,7 +209,7 @@ func (d *decoder) string(p *plan) (string, error) {
 }
 
 func (d *decoder) blob(p *plan, v reflect.Value) error {
-	limit := min(p.most(), d.size/4*3)
+	limit := min(p.Most(), d.size/4*3)
 	held := d.lease.held
 	if err := d.lease.grow(d.ctx, limit); err != nil {
 		return err
@@ -235,7 +235,7 @@ func (d *decoder) numeric(p *plan, v reflect.Value) error {
 		return err
 	}
 	ok := false
-	switch p.shape.Kind {
+	switch p.Shape.Kind {
 	case awsmodel.Integer, awsmodel.Long:
 		var n int64
 		if n, ok = whole(text); ok {
@@ -253,7 +253,7 @@ func (d *decoder) numeric(p *plan, v reflect.Value) error {
 		v.SetFloat(f)
 	}
 	if !ok {
-		return mismatch(p.shape.Kind, tokenNumber)
+		return mismatch(p.Shape.Kind, tokenNumber)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lighterage/lighterage/internal/api/awsjson"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/fault"
 )
 
@@ -229,7 +230,7 @@ func TestBlobOverItsConstraintIsMeasuredOnly(t *testing.T) {
 		t.Error("it can be read")
 	}
 	bad, err := awsjson.Violated(toyIn, in)
-	if err != nil || bad == nil || bad.Path != "data" || bad.Rule != awsjson.MaxLength {
+	if err != nil || bad == nil || bad.Path != "data" || bad.Rule != awsplan.MaxLength {
 		t.Errorf("violated: %+v, %v", bad, err)
 	}
 }

@@ -39,7 +39,7 @@ func (e *encoder) flush(at int) {
 // value appends a value; what cannot be sent by the protocol was refused when
 // the plan was compiled.
 func (e *encoder) value(p *plan, v reflect.Value) {
-	switch p.shape.Kind {
+	switch p.Shape.Kind {
 	case awsmodel.Structure:
 		e.structure(p, v)
 	case awsmodel.List:
@@ -48,7 +48,7 @@ func (e *encoder) value(p *plan, v reflect.Value) {
 			if i > 0 {
 				e.buf = append(e.buf, ',')
 			}
-			e.value(p.elem, v.Index(i))
+			e.value(p.Elem, v.Index(i))
 		}
 		e.buf = append(e.buf, ']')
 	case awsmodel.Map:
@@ -70,7 +70,7 @@ func (e *encoder) value(p *plan, v reflect.Value) {
 func (e *encoder) structure(p *plan, v reflect.Value) {
 	e.buf = append(e.buf, '{')
 	first := true
-	for i, m := range p.shape.Members {
+	for i, m := range p.Shape.Members {
 		value := v.Field(i)
 		if value.IsNil() {
 			continue
@@ -84,7 +84,7 @@ func (e *encoder) structure(p *plan, v reflect.Value) {
 		first = false
 		e.string(m.Name)
 		e.buf = append(e.buf, ':')
-		e.value(p.members[i], value)
+		e.value(p.Members[i], value)
 	}
 	e.buf = append(e.buf, '}')
 }
@@ -101,7 +101,7 @@ func (e *encoder) entries(p *plan, v reflect.Value) {
 		}
 		e.string(key)
 		e.buf = append(e.buf, ':')
-		e.value(p.elem, entries[key])
+		e.value(p.Elem, entries[key])
 	}
 	e.buf = append(e.buf, '}')
 }

@@ -7,11 +7,12 @@ import (
 	"reflect"
 
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 )
 
 // Decode decodes a body into a new value of the type; release ends its blobs.
 func Decode(shape *awsmodel.Shape, typ reflect.Type, text []byte) (in any, release func(), err error) {
-	p, err := compile(shape, typ, nil)
+	p, err := awsplan.Compile(shape, typ)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -25,7 +26,7 @@ func Decode(shape *awsmodel.Shape, typ reflect.Type, text []byte) (in any, relea
 // Encode encodes a pointer to a structure.
 func Encode(shape *awsmodel.Shape, value any) ([]byte, error) {
 	v := reflect.ValueOf(value).Elem()
-	p, err := compile(shape, v.Type(), nil)
+	p, err := awsplan.Compile(shape, v.Type())
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +38,13 @@ func Encode(shape *awsmodel.Shape, value any) ([]byte, error) {
 }
 
 // Violated returns the first violation of an input.
-func Violated(shape *awsmodel.Shape, value any, relax ...string) (*Violation, error) {
+func Violated(shape *awsmodel.Shape, value any, relax ...string) (*awsplan.Violation, error) {
 	v := reflect.ValueOf(value).Elem()
-	p, err := compile(shape, v.Type(), relax)
+	p, err := awsplan.Compile(shape, v.Type(), relax...)
 	if err != nil {
 		return nil, err
 	}
-	return p.violated(v), nil
+	return p.Violated(v), nil
 }
 
 // BodyLimit returns the limit of an operation's body.

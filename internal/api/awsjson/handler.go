@@ -173,10 +173,8 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 
 // act does what the caller asks for: it is the only way to a handler.
 func (x *exchange) act(op *Operation, caller identity.Caller, in reflect.Value) (any, error) {
-	if bad := op.input.violated(in.Elem()); bad != nil {
-		return nil, &fault.Error{
-			Reason: fault.ParameterInvalid, Member: bad.Path, Value: bad.Value, Constraint: op.service.Style.Constraint(*bad),
-		}
+	if bad := op.input.Violated(in.Elem()); bad != nil {
+		return nil, op.service.Style.Fault(*bad)
 	}
 	call := &Call{Caller: caller, Registry: caller.Registry(), Scheme: x.event.Scheme, Host: x.event.Host, RequestID: x.event.ID}
 	named := op.registryID(in.Elem())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/name"
@@ -139,10 +140,10 @@ func (s *Service) row(o Operation) (*Operation, error) {
 		return nil, fmt.Errorf("bytes in an output cannot be encoded")
 	}
 	var err error
-	if o.input, err = compile(m.Input, m.In, o.relaxed); err != nil {
+	if o.input, err = awsplan.Compile(m.Input, m.In, o.relaxed...); err != nil {
 		return nil, err
 	}
-	if o.output, err = compile(m.Output, m.Out, nil); err != nil {
+	if o.output, err = awsplan.Compile(m.Output, m.Out); err != nil {
 		return nil, err
 	}
 	o.service, o.limit = s, bodyLimit(m.Input)
@@ -164,7 +165,7 @@ func holds(s *awsmodel.Shape, k awsmodel.Kind) bool {
 
 // registryID returns the account that an input names, or "".
 func (o *Operation) registryID(in reflect.Value) name.AccountID {
-	i, ok := o.input.index["registryId"]
+	i, ok := o.input.Index["registryId"]
 	if !ok || in.Field(i).IsNil() {
 		return ""
 	}

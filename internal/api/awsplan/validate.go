@@ -1,4 +1,4 @@
-package awsjson
+package awsplan
 
 import (
 	"maps"
@@ -21,7 +21,7 @@ const (
 	MaxLength
 	MinValue
 	MaxValue
-	Pattern
+	MatchPattern
 	EnumSet
 )
 
@@ -31,24 +31,24 @@ type Violation struct {
 	Rule  Rule
 	Limit int64           // of the four bounds
 	Shape *awsmodel.Shape // what was violated
-	Value string          // the offending value in short; empty for NotNull
+	Value string          // the offending value in short, or Withheld; empty for NotNull
 	InKey bool            // it is a key of the map at Path
 }
 
-// violated returns the first constraint that the value does not satisfy, in
+// Violated returns the first constraint that the value does not satisfy, in
 // the model's order and a value before its parts, or nil.
-func (p *plan) violated(v reflect.Value) *Violation {
+func (p *Plan) Violated(v reflect.Value) *Violation {
 	if !p.relaxed {
 		if bad := p.violatedItself(v); bad != nil {
 			return bad
 		}
 	}
-	switch p.shape.Kind {
+	switch p.Shape.Kind {
 	case awsmodel.Structure:
 		return p.violatedMembers(v)
 	case awsmodel.List:
 		for i := range v.Len() {
-			if bad := p.elem.violated(v.Index(i)); bad != nil {
+			if bad := p.Elem.Violated(v.Index(i)); bad != nil {
 				return bad.below(strconv.Itoa(i+1) + ".member")
 			}
 		}
@@ -58,8 +58,8 @@ func (p *plan) violated(v reflect.Value) *Violation {
 	return nil
 }
 
-func (p *plan) violatedMembers(v reflect.Value) *Violation {
-	for i, m := range p.shape.Members {
+func (p *Plan) violatedMembers(v reflect.Value) *Violation {
+	for i, m := range p.Shape.Members {
 		value := v.Field(i)
 		if value.IsNil() {
 			if m.Required {
@@ -70,24 +70,24 @@ func (p *plan) violatedMembers(v reflect.Value) *Violation {
 		if value.Kind() == reflect.Pointer {
 			value = value.Elem()
 		}
-		if bad := p.members[i].violated(value); bad != nil {
+		if bad := p.Members[i].Violated(value); bad != nil {
 			return bad.below(pathName(m.Name))
 		}
 	}
 	return nil
 }
 
-func (p *plan) violatedEntries(v reflect.Value) *Violation {
+func (p *Plan) violatedEntries(v reflect.Value) *Violation {
 	entries := map[string]reflect.Value{}
 	for key, entry := range v.Seq2() {
 		entries[key.String()] = entry
 	}
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
-		if bad := p.key.violated(reflect.ValueOf(key)); bad != nil {
+		if bad := p.Key.Violated(reflect.ValueOf(key)); bad != nil {
 			bad.InKey = true
 			return bad
 		}
-		if bad := p.elem.violated(entries[key]); bad != nil {
+		if bad := p.Elem.Violated(entries[key]); bad != nil {
 			return bad.below(key + ".member")
 		}
 	}
@@ -95,8 +95,8 @@ func (p *plan) violatedEntries(v reflect.Value) *Violation {
 }
 
 // violatedItself checks what is said of the value and not of its parts.
-func (p *plan) violatedItself(v reflect.Value) *Violation {
-	s := p.shape
+func (p *Plan) violatedItself(v reflect.Value) *Violation {
+	s := p.Shape
 	tooSmall, tooLarge := MinLength, MaxLength
 	var size int64
 	switch s.Kind {
@@ -117,7 +117,7 @@ func (p *plan) violatedItself(v reflect.Value) *Violation {
 	case s.Max != nil && size > *s.Max:
 		return &Violation{Rule: tooLarge, Limit: *s.Max, Shape: s, Value: inShort(s, v)}
 	case p.pattern != nil && !p.pattern.MatchString(v.String()):
-		return &Violation{Rule: Pattern, Shape: s, Value: inShort(s, v)}
+		return &Violation{Rule: MatchPattern, Shape: s, Value: inShort(s, v)}
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, v.String()):
 		return &Violation{Rule: EnumSet, Shape: s, Value: inShort(s, v)}
 	}
@@ -136,8 +136,14 @@ func pathName(name string) string { return strings.ToLower(name[:1]) + name[1:] 
 // maxShown is how much of an offending text goes into an answer, in bytes.
 const maxShown = 256
 
+// Withheld stands for the value of a secret, which no error repeats.
+const Withheld = "***"
+
 // inShort returns a value for an error's text.
 func inShort(s *awsmodel.Shape, v reflect.Value) string {
+	if s.Secret {
+		return Withheld
+	}
 	switch s.Kind {
 	case awsmodel.String:
 		text := v.String()
