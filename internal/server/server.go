@@ -54,6 +54,7 @@ type Server struct {
 	catalogue *registry.Catalogue
 	handler   http.Handler
 	passes    []worker.Pass
+	room      *room
 	ending    atomic.Bool
 }
 
@@ -83,7 +84,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root credentials: %w", err)
 	}
-	s := &Server{parts: p, catalogue: registry.New(registryConfig(p))}
+	s := &Server{parts: p, catalogue: registry.New(registryConfig(p)), room: newRoom(c, p.Clock)}
 	decider := access.New()
 	auth := forwarded{authority}
 	json, err := s.awsJSON(auth, authority, decider, addresses)
@@ -110,7 +111,9 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 func (s *Server) Passes() []worker.Pass { return s.passes }
 
 // Close writes down what is only in memory. The stores may be closed after it.
-func (s *Server) Close(ctx context.Context) error { return s.catalogue.Close(ctx) }
+func (s *Server) Close(ctx context.Context) error {
+	return errors.Join(s.catalogue.Close(ctx), s.room.close(ctx))
+}
 
 var errEnding = errors.New("the server is shutting down")
 
@@ -118,7 +121,10 @@ func (s *Server) ready(ctx context.Context) error {
 	if s.ending.Load() {
 		return errEnding
 	}
-	return s.parts.Meta.Ping(ctx)
+	if err := s.parts.Meta.Ping(ctx); err != nil {
+		return err
+	}
+	return s.room.check(ctx)
 }
 
 func registryConfig(p Parts) registry.Config {
