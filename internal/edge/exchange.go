@@ -124,6 +124,7 @@ func (x *exchange) endWriteDeadline() {
 type body struct {
 	io.ReadCloser
 	x     *exchange
+	idle  time.Duration
 	moved time.Time // when the deadline was last moved; zero: none is set
 }
 
@@ -131,8 +132,8 @@ type body struct {
 // length, so that a stream of small reads does not pay for it.
 func (b *body) Read(p []byte) (int, error) {
 	if x := b.x; !x.readOwn {
-		if now := x.clock(); now.Sub(b.moved) > x.idle/6 {
-			_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(now.Add(x.idle))
+		if now := x.clock(); now.Sub(b.moved) > b.idle/6 {
+			_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(now.Add(b.idle))
 			b.moved = now
 		}
 	}

@@ -37,7 +37,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.describe(&x.request, r)
 	r = r.WithContext(With(r.Context(), &x.request))
 	if r.Body != nil && r.Body != http.NoBody && h.Idle > 0 {
-		x.body = body{ReadCloser: r.Body, x: x}
+		x.body = body{ReadCloser: r.Body, x: x, idle: h.Idle}
 		r.Body = &x.body
 	}
 	defer h.finish(x, r)

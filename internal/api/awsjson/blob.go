@@ -15,7 +15,7 @@ type chunk [chunkSize]byte
 
 // blob is an awsmodel.Blob in chunks of the shared memory.
 type blob struct {
-	memory   *memory
+	account  *account
 	chunks   []*chunk
 	n        int64
 	released bool
@@ -32,18 +32,21 @@ func (b *blob) Reader() io.Reader { return &blobReader{blob: b} }
 // release gives the chunks back; nothing may be reading them.
 func (b *blob) release() {
 	for _, c := range b.chunks {
-		b.memory.chunks.Put(c)
+		b.account.of.chunks.Put(c)
 	}
 	b.chunks, b.released = nil, true
 }
 
 // room returns where the next bytes go: a multiple of three and not empty.
-func (b *blob) room() []byte {
+func (b *blob) room() ([]byte, error) {
 	at := int(b.n % chunkSize)
 	if at == 0 {
-		b.chunks = append(b.chunks, b.memory.chunks.Get().(*chunk))
+		if err := b.account.charge(chunkSize); err != nil {
+			return nil, err
+		}
+		b.chunks = append(b.chunks, b.account.of.chunks.Get().(*chunk))
 	}
-	return b.chunks[len(b.chunks)-1][at:]
+	return b.chunks[len(b.chunks)-1][at:], nil
 }
 
 type blobReader struct {
@@ -144,7 +147,10 @@ func (w *base64Writer) groups(p []byte) error {
 			w.to.n += int64(len(p) / 4 * 3)
 			return nil
 		}
-		room := w.to.room()
+		room, err := w.to.room()
+		if err != nil {
+			return err
+		}
 		n := min(len(p), len(room)/3*4)
 		pads := len(p[:n]) - len(bytes.TrimRight(p[n-2:n], "=")) - (n - 2)
 		got, err := strict.Decode(room, p[:n])

@@ -3,20 +3,10 @@ package awsjson
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
-	"time"
 
 	"github.com/lighterage/lighterage/internal/fault"
-)
-
-// A body must arrive within arrivalGrace and the time its bytes take at
-// arrivalRate, so that nobody holds memory by sending slowly. It is looked at
-// after each read: that one returns at all is the edge's care.
-const (
-	arrivalGrace = 30 * time.Second
-	arrivalRate  = 64 << 10 // bytes a second
 )
 
 // body is a request's body as it is read: counted against its limit, and
@@ -26,15 +16,12 @@ type body struct {
 	sum   hash.Hash
 	n     int64
 	limit int64
-	now   func() time.Time
-	until time.Time
 	err   error // what ended it; io.EOF is its end
 }
 
-// newBody returns the body of at most size bytes that src delivers.
-func newBody(src io.Reader, limit, size int64, now func() time.Time) *body {
-	within := arrivalGrace + time.Duration(size/arrivalRate)*time.Second
-	return &body{src: src, sum: sha256.New(), limit: limit, now: now, until: now().Add(within)}
+// newBody returns the body that src delivers.
+func newBody(src io.Reader, limit int64) *body {
+	return &body{src: src, sum: sha256.New(), limit: limit}
 }
 
 // Read implements io.Reader. One byte more than the limit is a fault of the
@@ -49,8 +36,6 @@ func (b *body) Read(p []byte) (int, error) {
 		n, err = 0, tooLarge(b.limit)
 	} else if err != nil && err != io.EOF {
 		err = fault.Wrap(fault.BodyMalformed, err)
-	} else if err == nil && b.now().After(b.until) {
-		err = fault.Wrap(fault.BodyMalformed, errLate)
 	}
 	b.err = err
 	return n, err
@@ -66,8 +51,6 @@ func (b *body) drain(buffer []byte) error {
 	}
 	return b.err
 }
-
-var errLate = errors.New("body did not arrive in time")
 
 // payloadHash returns the hex SHA-256 of what was read.
 func (b *body) payloadHash() string { return hex.EncodeToString(b.sum.Sum(nil)) }

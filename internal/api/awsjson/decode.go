@@ -1,7 +1,6 @@
 package awsjson
 
 import (
-	"context"
 	"math"
 	"reflect"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
 )
 
-// bigText is the length from which a string's memory is taken from the budget.
+// bigText is how much is kept of a text that has no bound.
 const bigText = 256 << 10
 
 // decoder reads one input from a body.
@@ -22,10 +21,7 @@ const bigText = 256 << 10
 // proves it, of a blob that is too long its length.
 type decoder struct {
 	scanner
-	ctx   context.Context
 	size  int64 // the most bytes that the body can have
-	lease *lease
-	big   bool // the lease covers texts
 	blobs []*blob
 }
 
@@ -56,6 +52,9 @@ func (d *decoder) member(p *plan, v reflect.Value) error {
 		return d.literal("null")
 	}
 	if v.Kind() == reflect.Pointer {
+		if err := d.account.charge(int64(p.Type.Size())); err != nil {
+			return err
+		}
 		v.Set(reflect.New(p.Type))
 		v = v.Elem()
 	}
@@ -145,6 +144,10 @@ func (d *decoder) structure(p *plan, v reflect.Value) error {
 	})
 }
 
+// spare is how many entries' memory a list or map takes for each: they grow
+// ahead.
+const spare = 2
+
 func (d *decoder) elements(p *plan, v reflect.Value) error {
 	limit := p.Most()
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
@@ -154,6 +157,9 @@ func (d *decoder) elements(p *plan, v reflect.Value) error {
 		}
 		c, err := d.peek()
 		if err != nil {
+			return err
+		}
+		if err := d.account.charge(spare * int64(p.Elem.Type.Size())); err != nil {
 			return err
 		}
 		n := v.Len()
@@ -170,6 +176,9 @@ func (d *decoder) entries(p *plan, v reflect.Value) error {
 	return d.object(func(name []byte) error {
 		if int64(v.Len()) > limit {
 			return d.skip()
+		}
+		if err := d.account.charge(spare*int64(p.Key.Type.Size()+p.Elem.Type.Size()) + int64(len(name))); err != nil {
+			return err
 		}
 		key := reflect.New(p.Key.Type).Elem()
 		key.SetString(string(name))
@@ -194,28 +203,23 @@ func (d *decoder) string(p *plan) (string, error) {
 	limit := min(p.Most()*utf8.UTFMax, d.size)
 	if p.Most() == math.MaxInt32 {
 		// A text without a bound is an id, a name or a media type: so much of
-		// it shows that it is none, and no request holds memory for it while
-		// it waits for memory for its blob.
+		// it shows that it is none.
 		limit = min(limit, bigText)
 	}
-	if limit > bigText && d.size > defaultLimit && !d.big {
-		if err := d.lease.grow(d.ctx, limit); err != nil {
-			return "", err
-		}
-		d.big = true
-	}
 	text, _, err := d.text(int(limit))
-	return string(text), err
+	if err == nil {
+		err = d.account.charge(int64(len(text)))
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(text), nil
 }
 
 func (d *decoder) blob(p *plan, v reflect.Value) error {
 	limit := min(p.Most(), d.size/4*3)
-	held := d.lease.held
-	if err := d.lease.grow(d.ctx, limit); err != nil {
-		return err
-	}
 	d.r++
-	b := &blob{memory: d.lease.of}
+	b := &blob{account: d.account}
 	d.blobs = append(d.blobs, b)
 	w := base64Writer{to: b, max: limit}
 	if err := d.pieces(plainBytes, w.write); err != nil {
@@ -224,7 +228,6 @@ func (d *decoder) blob(p *plan, v reflect.Value) error {
 	if err := w.close(); err != nil {
 		return err
 	}
-	d.lease.shrink(held + int64(len(b.chunks))*chunkSize)
 	v.Set(reflect.ValueOf(b))
 	return nil
 }
@@ -289,5 +292,5 @@ func (d *decoder) release() {
 	for _, b := range d.blobs {
 		b.release()
 	}
-	d.lease.end()
+	d.account.close()
 }

@@ -7,9 +7,9 @@
 //  2. Who has not proven a signature learns nothing about the body sent: of a
 //     body's faults only its size is answered before the signature's.
 //  3. Memory is bounded: bodies by a limit that follows from the model, nesting
-//     by a depth, lists and strings by their constraints, and all blobs and
-//     long strings of the process together by one budget. A blob is decoded as
-//     it arrives; its base64 text is never held.
+//     by a depth, lists and strings by their constraints, and what all requests
+//     together hold by one budget, of which each takes as much as it has sent.
+//     A blob is decoded as it arrives; its base64 text is never held.
 //  4. What is decoded is what was sent: text that is not UTF-8, names given
 //     twice, numbers that do not fit and bytes after the end are refused.
 //  5. Every error leaves with the code, text and status of the service's own,

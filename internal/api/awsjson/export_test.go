@@ -17,7 +17,7 @@ func Decode(shape *awsmodel.Shape, typ reflect.Type, text []byte) (in any, relea
 		return nil, nil, err
 	}
 	v := reflect.New(typ)
-	d := &decoder{ctx: context.Background(), size: int64(len(text)), lease: newMemory(DefaultMemory).lease(netip.Addr{})}
+	d := &decoder{scanner: scanner{account: newMemory(DefaultMemory).account(context.Background(), netip.Addr{})}, size: int64(len(text))}
 	d.src, d.buf = bytes.NewReader(text), make([]byte, 64) // small: tokens straddle it
 	err = d.input(p, v.Elem())
 	return v.Interface(), d.release, err
@@ -49,11 +49,3 @@ func Violated(shape *awsmodel.Shape, value any, relax ...string) (*awsplan.Viola
 
 // BodyLimit returns the limit of an operation's body.
 func BodyLimit(input *awsmodel.Shape) int64 { return bodyLimit(input) }
-
-// Memory returns a function that takes bytes of one memory for requests of a
-// client, each of which it leaves open, and says whether it got them before
-// ctx ended.
-func Memory(size int64) func(ctx context.Context, client netip.Addr, n int64) error {
-	m := newMemory(size)
-	return func(ctx context.Context, client netip.Addr, n int64) error { return m.lease(client).grow(ctx, n) }
-}

@@ -43,8 +43,8 @@ type Config struct {
 	Authenticator Authenticator
 	Authorizer    Authorizer
 	Now           func() time.Time
-	// Memory is what all requests together may hold of blobs and long
-	// strings, in bytes; 0: DefaultMemory.
+	// Memory is what all requests together may hold of what they sent, beyond
+	// a little each, in bytes; 0: DefaultMemory.
 	Memory int64
 }
 
@@ -106,7 +106,7 @@ func (x *exchange) serve() error {
 		return err
 	}
 	in := reflect.New(op.in)
-	d := &decoder{ctx: x.r.Context(), lease: x.handler.memory.lease(x.event.Client)}
+	d := &decoder{scanner: scanner{account: x.handler.memory.account(x.r.Context(), x.event.Client)}}
 	defer d.release()
 	hash, decodeErr, err := x.read(d, op, in.Elem())
 	if err != nil {
@@ -160,12 +160,26 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 		d.size = declared
 	}
 
-	buffer := x.handler.memory.buffers.Get().(*[bufferSize]byte)
-	defer x.handler.memory.buffers.Put(buffer)
-	b := newBody(x.r.Body, op.limit, d.size, x.handler.config.Now)
-	d.src, d.buf = b, buffer[:]
+	memory := x.handler.memory
+	head := memory.heads.Get().(*[headSize]byte)
+	defer memory.heads.Put(head)
+	var wide *[bufferSize]byte
+	defer func() {
+		if wide != nil {
+			memory.buffers.Put(wide)
+		}
+	}()
+	d.widen = func() ([]byte, error) {
+		if err := d.account.charge(bufferSize); err != nil {
+			return nil, err
+		}
+		wide = memory.buffers.Get().(*[bufferSize]byte)
+		return wide[:], nil
+	}
+	b := newBody(edge.NewArrival(x.r.Body, x.handler.config.Now), op.limit)
+	d.src, d.buf = b, head[:]
 	decodeErr = d.input(op.input, in)
-	if err := b.drain(buffer[:]); err != nil {
+	if err := b.drain(d.buf); err != nil {
 		return "", nil, err
 	}
 	return b.payloadHash(), decodeErr, nil

@@ -4,107 +4,67 @@ import (
 	"context"
 	"net/netip"
 	"sync"
-	"time"
 
-	"golang.org/x/sync/semaphore"
-
-	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/edge"
 )
 
 // DefaultMemory is the budget when a Config names none: three of the largest
 // layer parts at once, six of the usual ones.
-const DefaultMemory = 64 << 20
+const DefaultMemory = 72 << 20
 
-// maxWait is how long a request waits for memory before it is told to come
-// back. While it waits its body is not read, which slows its sender down.
-const maxWait = 10 * time.Second
+const (
+	// largest is the most that one request may have: the largest part, its
+	// last chunk and what else there is.
+	largest = 20<<20 + 512<<10
+	// unnoticed is what every request may have without taking it from the
+	// budget: more than the usual ones need.
+	unnoticed = 16 << 10
+)
 
-// memory is what all requests together may hold of blobs and long strings,
-// and the buffers they share.
+// memory is what all requests together may hold of what they sent, and the
+// buffers they share.
 type memory struct {
-	size    int64
-	free    *semaphore.Weighted // first come, first served
-	buffers sync.Pool           // *[bufferSize]byte
-	chunks  sync.Pool           // *chunk
-
-	mu     sync.Mutex
-	shares map[netip.Addr]*share // of clients that have a request under way
-}
-
-// share is what the requests of one client address may hold together: half of
-// the memory. A signature can only be checked when the body is there, so who
-// knows no more than the id of a key can make requests that hold memory; they
-// must not hold all of it.
-type share struct {
-	free     *semaphore.Weighted
-	requests int
+	budget  *edge.Memory
+	heads   sync.Pool // *[headSize]byte
+	buffers sync.Pool // *[bufferSize]byte
+	chunks  sync.Pool // *chunk
 }
 
 func newMemory(size int64) *memory {
 	return &memory{
-		size:    size,
-		free:    semaphore.NewWeighted(size),
-		shares:  map[netip.Addr]*share{},
+		budget:  edge.NewMemory(size, largest),
+		heads:   sync.Pool{New: func() any { return new([headSize]byte) }},
 		buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }},
 		chunks:  sync.Pool{New: func() any { return new(chunk) }},
 	}
 }
 
-// lease is what one request holds of the memory.
-type lease struct {
-	of     *memory
-	client netip.Addr
-	share  *share
-	held   int64
+// account is what one request holds of the memory.
+type account struct {
+	ctx   context.Context
+	of    *memory
+	lease *edge.Lease
+	paid  int64 // what it may hold more before it takes more
 }
 
-// lease begins a request's. It must be ended.
-func (m *memory) lease(client netip.Addr) *lease {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.shares[client]
-	if s == nil {
-		s = &share{free: semaphore.NewWeighted(m.size / 2)}
-		m.shares[client] = s
-	}
-	s.requests++
-	return &lease{of: m, client: client, share: s}
+// account begins a request's. It must be closed.
+func (m *memory) account(ctx context.Context, client netip.Addr) *account {
+	return &account{ctx: ctx, of: m, lease: m.budget.Lease(client), paid: unnoticed}
 }
 
-// end gives everything back.
-func (l *lease) end() {
-	l.shrink(0)
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
-	if l.share.requests--; l.share.requests == 0 {
-		delete(l.of.shares, l.client)
+// charge is called before n bytes are held. It waits for memory; its error is
+// a fault of the reason Overloaded.
+func (a *account) charge(n int64) error {
+	if a.paid -= n; a.paid >= 0 {
+		return nil
 	}
-}
-
-// grow takes n bytes more, or as many as the client may have. All that a
-// value may need is taken before its first byte is read: requests that wait
-// for more while they hold some would wait for each other. The error is a
-// fault of the reason Overloaded.
-func (l *lease) grow(ctx context.Context, n int64) error {
-	n = min(n, l.of.size/2-l.held)
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
-	defer cancel()
-	if err := l.share.free.Acquire(ctx, n); err != nil {
-		return fault.Wrap(fault.Overloaded, err)
+	more := (chunkSize - 1 - a.paid) / chunkSize * chunkSize
+	if err := a.lease.Grow(a.ctx, more); err != nil {
+		return err
 	}
-	if err := l.of.free.Acquire(ctx, n); err != nil {
-		l.share.free.Release(n)
-		return fault.Wrap(fault.Overloaded, err)
-	}
-	l.held += n
+	a.paid += more
 	return nil
 }
 
-// shrink gives back all but n bytes.
-func (l *lease) shrink(n int64) {
-	if n < l.held {
-		l.of.free.Release(l.held - n)
-		l.share.free.Release(l.held - n)
-		l.held = n
-	}
-}
+// close gives everything back.
+func (a *account) close() { a.lease.End() }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -299,33 +298,6 @@ func BenchmarkPutImage(b *testing.B) {
 	}
 }
 
-func TestOneClientLeavesMemoryForOthers(t *testing.T) {
-	take := awsjson.Memory(100)
-	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	now, end := context.WithCancel(t.Context())
-	end()
-	for _, c := range []struct {
-		name   string
-		client netip.Addr
-		n      int64
-		want   fault.Reason // Unexpected: none
-	}{
-		{"a first request", one, 30, fault.Unexpected},
-		{"a second within the share", one, 20, fault.Unexpected},
-		{"one more than the share", one, 1, fault.Overloaded},
-		{"another client", other, 50, fault.Unexpected},
-	} {
-		ctx := t.Context()
-		if c.want != fault.Unexpected {
-			ctx = now
-		}
-		err := take(ctx, c.client, c.n)
-		if (c.want == fault.Unexpected) != (err == nil) || err != nil && !fault.Is(err, c.want) {
-			t.Errorf("%s: %v", c.name, err)
-		}
-	}
-}
-
 func TestPartsThatTogetherNeedMoreThanTheMemoryAllSucceed(t *testing.T) {
 	const parts, size = 12, 4 << 20
 	h := partHandler(t, 4*size, func(awsmodel.Blob) {}, nil)
@@ -355,5 +327,93 @@ func TestPartsThatTogetherNeedMoreThanTheMemoryAllSucceed(t *testing.T) {
 		if got := <-statuses; got != "200 OK" {
 			t.Errorf("a part: %s", got)
 		}
+	}
+}
+
+// stalled delivers a text and then nothing until it is told to end.
+type stalled struct {
+	text io.Reader
+	end  chan bool
+}
+
+func (s stalled) Read(p []byte) (int, error) {
+	if n, err := s.text.Read(p); err == nil {
+		return n, nil
+	}
+	<-s.end
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestWhoOnlyAnnouncesHoldsLittle(t *testing.T) {
+	const largest, clients = 20_971_520, 40
+	for name, sent := range map[string]int64{"and sends next to nothing": 200, "and sends some": 300 << 10} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := partHandler(t, 0, func(awsmodel.Blob) {}, nil)
+				end, done := make(chan bool), make(chan bool)
+				for range clients {
+					go func() {
+						r := partRequest(largest)
+						r.Body = io.NopCloser(stalled{io.LimitReader(r.Body, sent), end})
+						h.ServeHTTP(httptest.NewRecorder(), r)
+						done <- true
+					}()
+				}
+				synctest.Wait()
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, partRequest(largest))
+				if w.Code != 200 {
+					t.Errorf("beside them: %d %s", w.Code, w.Body)
+				}
+				close(end)
+				for range clients {
+					<-done
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsNoBlobIsHeldFromTheBudgetToo(t *testing.T) {
+	for name, text := range map[string]string{
+		"a list of small structures": `{"inners":[` + strings.Repeat(`{},`, 100_000),
+		"a map":                      `{"labels":{"a":"` + strings.Repeat("b", 200_000) + `","c`,
+		"a text":                     `{"text":"` + strings.Repeat("a", 200_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stand{handle: func(context.Context, *awsjson.Call, *toyInput) (*toyOutput, error) { return &toyOutput{}, nil }}
+				h, err := awsjson.New(awsjson.Config{Services: []awsjson.Service{s.service()}, Authenticator: s, Authorizer: access.New(), Now: s.now, Memory: 2 << 20})
+				if err != nil {
+					t.Fatal(err)
+				}
+				const clients = 40
+				end, statuses := make(chan bool), make(chan string, clients)
+				for range clients {
+					go func() {
+						w := httptest.NewRecorder()
+						h.ServeHTTP(w, request("Toy_20200101.Play", stalled{strings.NewReader(text), end}))
+						statuses <- w.Body.String()
+					}()
+				}
+				synctest.Wait() // for bodies, or for memory
+				small := httptest.NewRecorder()
+				h.ServeHTTP(small, request("Toy_20200101.Play", strings.NewReader(`{"labels":{"aa":"b"}}`)))
+				if small.Code != 200 {
+					t.Errorf("a small request: %d %s", small.Code, small.Body)
+				}
+				now, cancel := context.WithCancel(t.Context())
+				cancel()
+				large := httptest.NewRecorder()
+				h.ServeHTTP(large, request("Toy_20200101.Play", strings.NewReader(text)).WithContext(now))
+				if !strings.Contains(large.Body.String(), "ThrottlingException") { // its text would be malformed
+					t.Errorf("a large request: %d %.200s", large.Code, large.Body)
+				}
+				close(end)
+				for range clients {
+					<-statuses
+				}
+			})
+		})
 	}
 }

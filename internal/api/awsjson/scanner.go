@@ -9,6 +9,7 @@ import (
 )
 
 const (
+	headSize   = 4 << 10 // of the buffer that a body begins with
 	bufferSize = 64 << 10
 	maxDepth   = 32
 	maxNumber  = 64 // bytes of a number's text
@@ -20,7 +21,9 @@ const (
 // or what the stream's Read returned.
 type scanner struct {
 	src     io.Reader
+	account *account // of what is held of the text
 	buf     []byte
+	widen   func() ([]byte, error) // makes a larger buffer once buf was full; nil: it has been
 	r, w    int
 	end     error // what src returned last
 	depth   int
@@ -42,6 +45,13 @@ func (s *scanner) fill() error {
 	for s.r == s.w {
 		if s.end != nil {
 			return s.end
+		}
+		if s.w == len(s.buf) && s.widen != nil {
+			wide, err := s.widen()
+			if err != nil {
+				return err
+			}
+			s.buf, s.widen = wide, nil
 		}
 		var n int
 		n, s.end = s.src.Read(s.buf)

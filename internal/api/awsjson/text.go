@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -15,6 +16,13 @@ func (s *scanner) text(limit int) (value []byte, whole bool, err error) {
 		if len(s.scratch) > limit {
 			whole = false
 			return nil
+		}
+		if need := len(s.scratch) + len(piece); need > cap(s.scratch) {
+			size := max(need, 2*cap(s.scratch))
+			if err := s.account.charge(int64(size - cap(s.scratch))); err != nil {
+				return err
+			}
+			s.scratch = slices.Grow(s.scratch, size-len(s.scratch))
 		}
 		s.scratch = append(s.scratch, piece...)
 		return nil
