@@ -23,7 +23,8 @@ const (
 	manifestAt   = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{constraint}'"
 )
 
-// serverFailed is all that a client learns of a failure of ours.
+// serverFailed is all that a client learns of a failure of ours, but for the
+// one that somebody can do something about.
 var serverFailed = wording{shape: "ServerException", text: "The request failed because of an internal error of the server."}
 
 // wordings is the table of the reasons that come out of the registry. Where a
@@ -68,6 +69,8 @@ var wordings = map[fault.Reason]wording{
 	fault.UploadPartCount:   {shape: "LimitExceededException", text: "The quota of {limit} {quota} has been reached"},
 	fault.UploadPartInvalid: {shape: "InvalidLayerPartException", text: partInvalid, extra: partMembers},
 	fault.RangeInvalid:      {shape: "InvalidLayerPartException", text: partInvalid, extra: partMembers},
+
+	fault.StoreFull: {shape: "ServerException", text: "The storage of the server is full."},
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/blobtest"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -272,6 +273,13 @@ func TestAFailingDiskIsTheServersFault(t *testing.T) {
 				w.must(push())
 			})
 		}
+		t.Run(string(step)+" on a full disk", func(t *testing.T) {
+			body += "x"
+			w.blobs.FailAt(n, blobtest.NotApplied, blob.ErrFull)
+			wantRefusal(t, push(), serverFull)
+			w.blobs.FailAt(-1, blobtest.NotApplied, nil)
+			w.must(push())
+		})
 	}
 }
 

@@ -167,8 +167,15 @@ func TestAnUnknownRepositoryIsNotFound(t *testing.T) {
 func TestAFailingStoreIsTheServersFault(t *testing.T) {
 	w := newWorld(t)
 	repository := w.repository()
-	for cause, err := range map[string]error{"unforeseen": errors.New("a canary"), "away": meta.ErrUnavailable, "full": meta.ErrFull} {
-		w.meta.SetDown(err)
+	for cause, tt := range map[string]struct {
+		err  error
+		want refusal
+	}{
+		"unforeseen": {errors.New("a canary"), serverFailed},
+		"away":       {meta.ErrUnavailable, serverFailed},
+		"full":       {meta.ErrFull, serverFull},
+	} {
+		w.meta.SetDown(tt.err)
 		for _, make := range plain {
 			in := make(repository)
 			if storeless[operationOf(in)] {
@@ -176,7 +183,7 @@ func TestAFailingStoreIsTheServersFault(t *testing.T) {
 			}
 			t.Run(cause+"/"+operationOf(in), func(t *testing.T) {
 				_, err := w.invoke(in)
-				wantRefusal(t, err, serverFailed)
+				wantRefusal(t, err, tt.want)
 			})
 		}
 		w.meta.Heal()
@@ -184,6 +191,7 @@ func TestAFailingStoreIsTheServersFault(t *testing.T) {
 }
 
 var serverFailed = refusal{"ServerException", "The request failed because of an internal error of the server."}
+var serverFull = refusal{"ServerException", "The storage of the server is full."}
 
 // storeless operations read no store.
 var storeless = map[string]bool{"DescribeRegistry": true, "GetAuthorizationToken": true}

@@ -36,7 +36,7 @@ var wordings = map[fault.Reason]wording{
 	fault.TooManyTags:             {invalidInput, "A resource can have at most {limit} tags."},
 	fault.LimitExceeded:           {invalidInput, "The quota of {limit} {quota} has been reached."},
 	fault.FeatureNotOffered:       {invalidInput, "{member} is not offered: {detail}."},
-	fault.StoreFull:               {failure, "The server has no room left to store this."},
+	fault.StoreFull:               {failure, "The storage of the server is full."},
 	fault.StoreUnavailable:        {failure, "The server cannot store anything at the moment. Try again."},
 }
 

@@ -249,7 +249,7 @@ func TestAStoreThatFailsIsTheServersFault(t *testing.T) {
 	for _, c := range []struct {
 		cause error
 		text  string
-	}{{meta.ErrUnavailable, "cannot store"}, {meta.ErrFull, "no room left"}, {meta.ErrConflict, "internal error"}} {
+	}{{meta.ErrUnavailable, "cannot store"}, {meta.ErrFull, "storage of the server is full"}, {meta.ErrConflict, "internal error"}} {
 		w.faults.SetDown(c.cause)
 		_, err := w.CreateContainerService(w.ctx, &sdk.CreateContainerServiceInput{ServiceName: aws.String("new"), Power: "nano", Scale: aws.Int32(1)})
 		w.want(err, "ServiceException", 500, c.text)
