@@ -9,6 +9,9 @@ export PATH := $(TOOLS_CACHE)/bin:$(PATH)
 export CGO_ENABLED := 0
 
 BIN := bin/lighterage
+# What `lighterage version` says; empty outside of a checkout.
+STAMPS = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null) \
+	-X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell git log -1 --format=%cI 2>/dev/null)
 
 # Where goroutines meet shared state. The race detector needs a C compiler and
 # several times the time, so it is kept to these.
@@ -27,7 +30,7 @@ demo: build ## the main job end to end on a temporary server
 	@go run ./tools/demo -binary $(BIN)
 
 build: ## the static binary bin/lighterage
-	@go build -trimpath -ldflags '-s -w' -o $(BIN) ./cmd/lighterage
+	@go build -trimpath -ldflags '-s -w $(STAMPS)' -o $(BIN) ./cmd/lighterage
 
 test: ## set up what the tests need, and run all of them but e2e
 	@tools/need.sh postgresql
