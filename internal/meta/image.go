@@ -21,9 +21,16 @@ type Image struct {
 	Subject         digest.Digest // empty: none
 	ManifestSize    int64         // bytes of the manifest
 	ImageSize       int64         // bytes of config and layers; of the largest child for an index
-	Annotations     string        // JSON object of the manifest's annotations; empty: none
+	Annotations     string        // JSON object of the manifest's annotations, for InsertImage; empty: none, or not read
 	PushedAt        time.Time
 	PulledAt        time.Time // zero: never recorded
+}
+
+// Referrer is an image in a list of referrers. ImageTx.Annotations reads its
+// annotations, which are as long as a manifest may be.
+type Referrer struct {
+	Image
+	AnnotationsSize int64 // bytes; 0: it has none
 }
 
 // EffectiveArtifactType is what a list of referrers calls the image: its
@@ -52,7 +59,8 @@ const (
 	Untagged
 )
 
-// ImageTx reads and writes images.
+// ImageTx reads and writes images. Only Annotations reads annotations: images
+// come without.
 type ImageTx interface {
 	// FindImage looks an image up in one statement. ErrNoRepository,
 	// ErrNotFound.
@@ -71,6 +79,9 @@ type ImageTx interface {
 	HasImages(repository RepositoryID) (bool, error)
 	// Manifest returns the image's exact bytes. ErrNotFound.
 	Manifest(id ImageID) ([]byte, error)
+	// Annotations returns the image's annotations; empty if it has none, or is
+	// not there.
+	Annotations(id ImageID) (string, error)
 	// InsertImage adds an image with its bytes and what it keeps: the layers
 	// and children must be of its repository. ErrExists for a digest that the
 	// repository has.
@@ -89,7 +100,7 @@ type ImageTx interface {
 	// Referrers lists images of the repository whose subject is the digest,
 	// by id; with artifact types given only those (ArtifactType, or
 	// ConfigMediaType where that is empty).
-	Referrers(repository RepositoryID, subject digest.Digest, artifactTypes []string, page Page[ImageID]) ([]Image, error)
+	Referrers(repository RepositoryID, subject digest.Digest, artifactTypes []string, page Page[ImageID]) ([]Referrer, error)
 
 	// RecordPulls sets the pull times of images that still exist, never back.
 	RecordPulls(at map[ImageID]time.Time) error

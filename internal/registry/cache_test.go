@@ -65,7 +65,7 @@ func TestAManifestDeletedIsNotReadThroughACache(t *testing.T) {
 			_, err = w.Image(w.ctx, a, ref)
 			w.want(err, fault.ImageNotFound)
 		}
-		found, err := w.FindImages(w.ctx, a, []registry.Asked{{Digest: string(i.Digest)}})
+		found, err := w.FindImages(w.ctx, a, []registry.Asked{{Digest: string(i.Digest)}}, 10)
 		w.must(err)
 		if len(found) != 1 || found[0].Err == nil {
 			t.Errorf("found %+v", found)

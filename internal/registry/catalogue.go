@@ -53,6 +53,7 @@ type Catalogue struct {
 	bodies    *cache
 	pulls     pulls
 	parsing   *semaphore.Weighted // bytes of manifests that are being parsed and put
+	answers   *semaphore.Weighted // bytes of long answers
 }
 
 // The memory given to content-addressed bytes, in bytes.
@@ -73,6 +74,7 @@ func New(c Config) *Catalogue {
 		manifests: newCache(manifestCacheSize),
 		bodies:    newCache(bodyCacheSize),
 		parsing:   semaphore.NewWeighted(parsingMax),
+		answers:   semaphore.NewWeighted(answersMax),
 		pulls:     pulls{at: map[ImageID]time.Time{}},
 	}
 }
@@ -89,6 +91,7 @@ type (
 	Repository         = meta.Repository
 	RepositorySettings = meta.RepositorySettings
 	Image              = meta.Image
+	Referrer           = meta.Referrer
 	Reference          = meta.Reference
 	Layer              = meta.Layer
 	ResourceTag        = meta.ResourceTag

@@ -13,6 +13,10 @@ import (
 // TagsPerImageShown bounds the tags that a description of one image lists.
 const TagsPerImageShown = 10_000
 
+// tagsOfPage bounds the tags in a page of descriptions: it ends before the
+// image that would bring more, but holds one image.
+const tagsOfPage = 10_000
+
 // Image finds an image by tag or digest. RepositoryNotFound, ImageNotFound.
 func (c *Catalogue) Image(ctx context.Context, key RepositoryKey, ref Reference) (Image, error) {
 	var i Image
@@ -68,8 +72,9 @@ type Match struct {
 // FindImages resolves ids as BatchGetImage does: one Match for each tag of an
 // image asked by digest, one for each other, each with its own Err of the
 // reasons ImageNotFound, DigestInvalid, TagMapsElsewhere or ParameterInvalid
-// (neither tag nor digest). RepositoryNotFound for all.
-func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Asked) ([]Match, error) {
+// (neither tag nor digest). It stops when it has limit matches.
+// RepositoryNotFound for all.
+func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Asked, limit int) ([]Match, error) {
 	var found []Match
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
 		found = nil
@@ -78,7 +83,10 @@ func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Ask
 			return err
 		}
 		for _, id := range unique(ids) {
-			ms, err := resolve(tx, key, r.ID, id)
+			if len(found) == limit {
+				return nil
+			}
+			ms, err := resolve(tx, key, r.ID, id, limit-len(found))
 			if err != nil {
 				return err
 			}
@@ -101,13 +109,37 @@ func unique[T comparable](all []T) []T {
 	return out
 }
 
-// resolve finds what one id names. A tag or digest that cannot exist is not
-// looked up.
-func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Match, error) {
-	fail := func(r fault.Reason) []Match {
+// resolve finds at most limit matches of one id, and at least one.
+func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Asked, limit int) ([]Match, error) {
+	m, err := resolveOne(tx, key, repository, id)
+	if err != nil {
+		return nil, err
+	}
+	if m.Err != nil || m.Tag != "" {
+		return []Match{m}, nil
+	}
+	tags, err := tx.TagsOf(m.Image.ID, min(limit, TagsPerImageShown))
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) == 0 {
+		return []Match{m}, nil
+	}
+	out := make([]Match, len(tags))
+	for i, t := range tags {
+		out[i] = m
+		out[i].Tag = t
+	}
+	return out, nil
+}
+
+// resolveOne finds the image that an id names, with the tag if it was asked
+// by tag. A tag or digest that cannot exist is not looked up.
+func resolveOne(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Asked) (Match, error) {
+	fail := func(r fault.Reason) Match {
 		f := repositoryFault(r, key)
 		f.Tag, f.Digest = id.Tag, id.Digest
-		return []Match{{Asked: id, Err: f}}
+		return Match{Asked: id, Err: f}
 	}
 	var ref Reference
 	if id.Tag == "" && id.Digest == "" {
@@ -133,31 +165,17 @@ func resolve(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id Ask
 		case errors.Is(err, meta.ErrNotFound):
 			return fail(fault.ImageNotFound), nil
 		case err != nil:
-			return nil, err
+			return Match{}, err
 		case id.Digest != "" && i.Digest != ref.Digest:
 			return fail(fault.TagMapsElsewhere), nil
 		}
-		return []Match{{Asked: id, Image: i, Tag: t}}, nil
+		return Match{Asked: id, Image: i, Tag: t}, nil
 	}
 	i, err := tx.Image(repository, ref)
 	if errors.Is(err, meta.ErrNotFound) {
 		return fail(fault.ImageNotFound), nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	tags, err := tx.TagsOf(i.ID, TagsPerImageShown)
-	if err != nil {
-		return nil, err
-	}
-	if len(tags) == 0 {
-		return []Match{{Asked: id, Image: i}}, nil
-	}
-	var out []Match
-	for _, t := range tags {
-		out = append(out, Match{Asked: id, Image: i, Tag: t})
-	}
-	return out, nil
+	return Match{Asked: id, Image: i}, err
 }
 
 // looksLikeDigest applies the loose pattern the AWS API checks digests with:
@@ -190,29 +208,36 @@ type Described struct {
 }
 
 // DescribeImages lists a repository's images with their tags by image id: at
-// most limit after the given one. RepositoryNotFound.
-func (c *Catalogue) DescribeImages(ctx context.Context, key RepositoryKey, status TagStatus, after meta.ImageID, limit int) ([]Described, error) {
-	var out []Described
-	err := c.Meta.View(ctx, func(tx meta.Tx) error {
-		out = nil
+// most limit after the given one, fewer if they have many tags, and whether
+// there are more. RepositoryNotFound.
+func (c *Catalogue) DescribeImages(ctx context.Context, key RepositoryKey, status TagStatus, after meta.ImageID, limit int) (out []Described, more bool, err error) {
+	err = c.Meta.View(ctx, func(tx meta.Tx) error {
+		out, more = nil, false
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
-		images, err := tx.Images(r.ID, status, meta.Page[meta.ImageID]{After: after, Limit: limit})
+		images, err := tx.Images(r.ID, status, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
 		if err != nil {
 			return err
 		}
+		room := tagsOfPage
 		for _, i := range images {
+			if more = len(out) == limit; more {
+				return nil
+			}
 			d, err := describe(tx, i)
 			if err != nil {
 				return err
 			}
-			out = append(out, d)
+			if more = len(out) > 0 && len(d.Tags) > room; more {
+				return nil
+			}
+			out, room = append(out, d), room-len(d.Tags)
 		}
 		return nil
 	})
-	return out, storeFault(key, err)
+	return out, more, storeFault(key, err)
 }
 
 func describe(tx meta.Tx, i Image) (Described, error) {
@@ -221,37 +246,43 @@ func describe(tx meta.Tx, i Image) (Described, error) {
 }
 
 // DescribeImagesByID describes the named images, each once. The first id that
-// names none fails the call. RepositoryNotFound, ImageNotFound,
-// ParameterInvalid.
-func (c *Catalogue) DescribeImagesByID(ctx context.Context, key RepositoryKey, ids []Asked) ([]Described, error) {
-	var out []Described
-	err := c.Meta.View(ctx, func(tx meta.Tx) error {
-		out = nil
+// names none fails the call. It stops after the image whose tags make more
+// than limit, and says that they are not all. RepositoryNotFound,
+// ImageNotFound, ParameterInvalid.
+func (c *Catalogue) DescribeImagesByID(ctx context.Context, key RepositoryKey, ids []Asked, limit int) (out []Described, all bool, err error) {
+	err = c.Meta.View(ctx, func(tx meta.Tx) error {
+		out, all = nil, false
+		room := limit
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
 		seen := map[meta.ImageID]bool{}
 		for _, id := range ids {
-			ms, err := resolve(tx, key, r.ID, id)
+			m, err := resolveOne(tx, key, r.ID, id)
 			if err != nil {
 				return err
 			}
-			if f := ms[0].Err; f != nil {
-				return f
+			if m.Err != nil {
+				return m.Err
 			}
-			if i := ms[0].Image; !seen[i.ID] {
-				seen[i.ID] = true
-				d, err := describe(tx, i)
-				if err != nil {
-					return err
-				}
-				out = append(out, d)
+			if seen[m.Image.ID] {
+				continue
+			}
+			seen[m.Image.ID] = true
+			d, err := describe(tx, m.Image)
+			if err != nil {
+				return err
+			}
+			out = append(out, d)
+			if room -= len(d.Tags); room < 0 {
+				return nil
 			}
 		}
+		all = true
 		return nil
 	})
-	return out, storeFault(key, err)
+	return out, all, storeFault(key, err)
 }
 
 // ListCursor is where a listing of (tag, digest) pairs stands: the tags by
@@ -332,17 +363,51 @@ func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag,
 	return out, storeFault(key, err)
 }
 
-// Referrers lists the images whose subject is the digest, by id: at most limit
-// after the given one. An unknown digest has none. RepositoryNotFound.
-func (c *Catalogue) Referrers(ctx context.Context, key RepositoryKey, subject digest.Digest, artifactTypes []string, after meta.ImageID, limit int) ([]Image, error) {
-	var out []Image
-	err := c.Meta.View(ctx, func(tx meta.Tx) error {
+// Referrers lists the images whose subject is the digest, by id, and whether
+// there are more: at most limit after the given one, fewer if their
+// annotations take more than size bytes together, but one at least. An unknown
+// digest has none. ReadAnnotations reads the annotations. RepositoryNotFound.
+func (c *Catalogue) Referrers(ctx context.Context, key RepositoryKey, subject digest.Digest, artifactTypes []string, after meta.ImageID, limit int, size int64) (page []Referrer, more bool, err error) {
+	err = c.Meta.View(ctx, func(tx meta.Tx) error {
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
-		out, err = tx.Referrers(r.ID, subject, artifactTypes, meta.Page[meta.ImageID]{After: after, Limit: limit})
+		page, err = tx.Referrers(r.ID, subject, artifactTypes, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
 		return err
 	})
-	return out, storeFault(key, err)
+	for i, r := range page {
+		if size -= r.AnnotationsSize; i == limit || i > 0 && size < 0 {
+			return page[:i], true, nil
+		}
+	}
+	return page, false, storeFault(key, err)
+}
+
+// ReadAnnotations sets the annotations of a page of referrers; one that is
+// gone since has none.
+func (c *Catalogue) ReadAnnotations(ctx context.Context, key RepositoryKey, page []Referrer) error {
+	if AnnotationsSize(page) == 0 {
+		return nil
+	}
+	return storeFault(key, c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+		for i := range page {
+			if page[i].AnnotationsSize == 0 {
+				continue
+			}
+			if page[i].Annotations, err = tx.Annotations(page[i].ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// AnnotationsSize is how many bytes ReadAnnotations will read.
+func AnnotationsSize(page []Referrer) int64 {
+	size := int64(0)
+	for _, r := range page {
+		size += r.AnnotationsSize
+	}
+	return size
 }

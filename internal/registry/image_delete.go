@@ -108,14 +108,14 @@ func lockAsked(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id A
 			return nil, err
 		}
 	}
-	ms, err := resolve(tx, key, repository, id)
+	ms, err := resolve(tx, key, repository, id, TagsPerImageShown)
 	if err != nil || ms[0].Err != nil {
 		return ms, err
 	}
 	if err := tx.LockImage(ms[0].Image.ID); err != nil && !errors.Is(err, meta.ErrNotFound) {
 		return nil, err
 	}
-	return resolve(tx, key, repository, id)
+	return resolve(tx, key, repository, id, TagsPerImageShown)
 }
 
 // deleteImage removes an image and everything that only it kept.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -165,11 +166,13 @@ func (c *Catalogue) insertImage(tx meta.Tx, key RepositoryKey, r Repository, m *
 	}
 	annotations := ""
 	if len(m.Annotations) > 0 {
-		text, err := json.Marshal(m.Annotations)
-		if err != nil {
+		var text strings.Builder
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false) // would make it up to six times as long
+		if err := e.Encode(m.Annotations); err != nil {
 			return Image{}, err
 		}
-		annotations = string(text)
+		annotations = strings.TrimSuffix(text.String(), "\n")
 	}
 	i := Image{
 		Repository: r.ID, Digest: d, MediaType: m.MediaType, ArtifactType: m.ArtifactType,
@@ -177,6 +180,7 @@ func (c *Catalogue) insertImage(tx meta.Tx, key RepositoryKey, r Repository, m *
 		ManifestSize: int64(len(body)), ImageSize: max(m.Size, largest), PushedAt: now,
 	}
 	i.ID, err = tx.InsertImage(i, body, layers, children)
+	i.Annotations = ""
 	return i, err
 }
 

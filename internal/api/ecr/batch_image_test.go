@@ -103,7 +103,7 @@ var batchGetImageRefusals = []refused{
 	{name: "an empty tag", code: "InvalidParameterException",
 		text: "Invalid parameter at 'imageIds.1.member.imageTag' failed to satisfy constraint: 'Member must have length greater than or equal to 1'",
 		act:  gettingImages("team/app", byTag(""))},
-	{name: "more manifests than one answer holds", code: "LimitExceededException", text: "The quota of 33554432 bytes of manifests in one answer has been reached",
+	{name: "more manifests than one answer holds", code: "LimitExceededException", text: "The quota of 33554432 bytes in one answer has been reached",
 		act: func(w *world) error {
 			w.must(creating("large", func(*sdk.CreateRepositoryInput) {})(w))
 			large := index()

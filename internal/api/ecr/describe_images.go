@@ -24,7 +24,7 @@ func (f *front) describeImages(ctx context.Context, _ *awsjson.Call, key registr
 			return nil, &fault.Error{Reason: fault.ParameterInvalid, Member: "imageIds", Constraint: "both tag and digest cannot be null"}
 		}
 	}
-	found, err := f.Catalogue.DescribeImagesByID(ctx, key, asked)
+	found, err := f.describe(ctx, key, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,28 @@ func (f *front) describeImages(ctx context.Context, _ *awsjson.Call, key registr
 		}
 	}
 	return out, nil
+}
+
+// The tags in one answer about named images: with more than tagsFree it is a
+// long one, and with more than tagsMax it is refused.
+const (
+	tagsFree = 10_000
+	tagsMax  = 200_000
+)
+
+func (f *front) describe(ctx context.Context, key registry.RepositoryKey, asked []registry.Asked) ([]registry.Described, error) {
+	found, all, err := f.Catalogue.DescribeImagesByID(ctx, key, asked, tagsFree)
+	if all || err != nil {
+		return found, err
+	}
+	if err := f.hold(ctx, answerMax); err != nil {
+		return nil, err
+	}
+	found, all, err = f.Catalogue.DescribeImagesByID(ctx, key, asked, tagsMax)
+	if !all && err == nil {
+		err = &fault.Error{Reason: fault.LimitExceeded, Quota: "tags in one answer", Limit: tagsMax}
+	}
+	return found, err
 }
 
 func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in *ecrmodel.DescribeImagesRequest) (*ecrmodel.DescribeImagesResponse, error) {
@@ -50,14 +72,12 @@ func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in
 		_, err := f.Catalogue.Repository(ctx, key)
 		return out, err
 	}
-	size := pageSize(in.MaxResults, pageDefault)
-	found, err := f.Catalogue.DescribeImages(ctx, key, tagStatuses[value(filter.TagStatus)], after, size+1)
+	found, more, err := f.Catalogue.DescribeImages(ctx, key, tagStatuses[value(filter.TagStatus)], after, pageSize(in.MaxResults, pageDefault))
 	if err != nil {
 		return nil, err
 	}
-	if len(found) > size {
-		found = found[:size]
-		out.NextToken = list.afterImage(found[size-1].Image.ID)
+	if more {
+		out.NextToken = list.afterImage(found[len(found)-1].Image.ID)
 	}
 	for _, d := range found {
 		out.ImageDetails = append(out.ImageDetails, detailOut(key, d))

@@ -11,6 +11,14 @@ import (
 	"github.com/lighterage/lighterage/internal/registry"
 )
 
+// A page ends before the referrer whose annotations bring those of the page
+// above annotationsMax bytes, if it has one. annotationsHeld is how much memory
+// a byte of them may take: the shortest become a map many times their size.
+const (
+	annotationsMax  = 2 << 20
+	annotationsHeld = 16
+)
+
 // listImageReferrers lists the images whose subject is the digest, which need
 // not be an image itself: oldest first.
 func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.ListImageReferrersRequest) (*ecrmodel.ListImageReferrersResponse, error) {
@@ -32,13 +40,18 @@ func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key reg
 		return out, err
 	}
 	size := pageSize(in.MaxResults, referrersPageDefault)
-	found, err := f.Catalogue.Referrers(ctx, key, subject, types, after, size+1)
+	found, more, err := f.Catalogue.Referrers(ctx, key, subject, types, after, size, annotationsMax)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) > size {
-		found = found[:size]
-		out.NextToken = list.afterImage(found[size-1].ID)
+	if more {
+		out.NextToken = list.afterImage(found[len(found)-1].ID)
+	}
+	if err := f.hold(ctx, annotationsHeld*registry.AnnotationsSize(found)); err != nil {
+		return nil, err
+	}
+	if err := f.Catalogue.ReadAnnotations(ctx, key, found); err != nil {
+		return nil, err
 	}
 	for _, i := range found {
 		r, err := referrerOut(i)
@@ -50,7 +63,7 @@ func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key reg
 	return out, nil
 }
 
-func referrerOut(i registry.Image) (ecrmodel.ImageReferrer, error) {
+func referrerOut(i registry.Referrer) (ecrmodel.ImageReferrer, error) {
 	out := ecrmodel.ImageReferrer{
 		Digest:         new(string(i.Digest)),
 		MediaType:      &i.MediaType,

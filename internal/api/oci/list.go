@@ -3,6 +3,7 @@ package oci
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,13 +19,14 @@ import (
 // next one when there is more.
 const pageMax = 10_000
 
-// A page of referrers ends with its 1000th, or with the first that makes it
-// longer than referrersSize: annotations are as long as a manifest may be.
-// They are read in small steps, for the same reason.
+// A page of referrers ends with its 1000th, or before the one whose annotations
+// bring those of the page above annotationsMax, if it has one: annotations are
+// as long as a manifest may be.
 const (
-	referrersMax  = 1_000
-	referrersSize = 4 << 20 // bytes
-	referrersStep = 16
+	referrersMax   = 1_000
+	annotationsMax = 4 << 20 // bytes
+	// annotationsHeld is how often annotations are in memory while they are read.
+	annotationsHeld = 2
 )
 
 // typesMax bounds the artifact types of one filter.
@@ -114,13 +116,13 @@ func (c *call) list(body []byte) error {
 	return nil
 }
 
-// referrer is a descriptor in the answer of the referrers API.
+// referrer is a descriptor in the answer of the referrers API, but for its
+// annotations.
 type referrer struct {
-	MediaType    string          `json:"mediaType"`
-	Digest       digest.Digest   `json:"digest"`
-	Size         int64           `json:"size"`
-	ArtifactType string          `json:"artifactType,omitempty"`
-	Annotations  json.RawMessage `json:"annotations,omitempty"`
+	MediaType    string        `json:"mediaType"`
+	Digest       digest.Digest `json:"digest"`
+	Size         int64         `json:"size"`
+	ArtifactType string        `json:"artifactType,omitempty"`
 }
 
 const indexType = "application/vnd.oci.image.index.v1+json"
@@ -136,13 +138,25 @@ func (f *front) listReferrers(c *call) error {
 		return &fault.Error{Reason: fault.ParameterInvalid, Member: "artifactType", Constraint: "Member must have length less than or equal to " + strconv.Itoa(typesMax)}
 	}
 	after, _ := strconv.ParseInt(q.Get("last"), 10, 64)
-	list, more, err := f.referrers(c, subject, types, registry.ImageID(after))
+	page, more, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, registry.ImageID(after), referrersMax, annotationsMax)
+	if err != nil && !fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
+		return err
+	}
+	release, err := f.Catalogue.HoldAnswer(c.r.Context(), annotationsHeld*registry.AnnotationsSize(page))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := f.Catalogue.ReadAnnotations(c.r.Context(), c.key, page); err != nil {
+		return err
+	}
+	body, err := index(page)
 	if err != nil {
 		return err
 	}
 	h := c.w.Header()
-	if more != 0 {
-		next := url.Values{"last": {strconv.FormatInt(int64(more), 10)}}
+	if more {
+		next := url.Values{"last": {strconv.FormatInt(int64(page[len(page)-1].ID), 10)}}
 		if len(types) > 0 {
 			next["artifactType"] = types
 		}
@@ -151,46 +165,37 @@ func (f *front) listReferrers(c *call) error {
 	if len(types) > 0 {
 		h["Oci-Filters-Applied"] = []string{"artifactType"}
 	}
-	body, err := json.Marshal(struct {
-		SchemaVersion int        `json:"schemaVersion"`
-		MediaType     string     `json:"mediaType"`
-		Manifests     []referrer `json:"manifests"`
-	}{2, indexType, list})
-	if err != nil {
-		return err
+	size := 0
+	for _, piece := range body {
+		size += len(piece)
 	}
 	h["Content-Type"] = []string{indexType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["Content-Length"] = []string{strconv.Itoa(size)}
 	c.w.WriteHeader(http.StatusOK)
-	c.w.Write(body)
+	for _, piece := range body {
+		io.WriteString(c.w, piece)
+	}
 	return nil
 }
 
-// referrers reads one page, and the image after which the next one begins if
-// there are more.
-func (f *front) referrers(c *call, subject digest.Digest, types []string, after registry.ImageID) (page []referrer, more registry.ImageID, err error) {
-	page = []referrer{}
-	size := 0
-	for {
-		images, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, after, referrersStep)
-		if fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
-			return page, 0, nil
-		}
+// index is the image index of the referrers, in pieces: annotations are JSON
+// as they are stored, and not copied.
+func index(page []registry.Referrer) ([]string, error) {
+	body := []string{`{"schemaVersion":2,"mediaType":"` + indexType + `","manifests":[`}
+	for i, r := range page {
+		text, err := json.Marshal(referrer{r.MediaType, r.Digest, r.ManifestSize, r.EffectiveArtifactType()})
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		for _, i := range images {
-			if len(page) == referrersMax || size > referrersSize {
-				return page, after, nil
-			}
-			r := referrer{MediaType: i.MediaType, Digest: i.Digest, Size: i.ManifestSize, ArtifactType: i.EffectiveArtifactType()}
-			if i.Annotations != "" {
-				r.Annotations = json.RawMessage(i.Annotations)
-			}
-			page, size, after = append(page, r), size+len(i.Annotations), i.ID
+		open := string(text[:len(text)-1])
+		if i > 0 {
+			open = "," + open
 		}
-		if len(images) < referrersStep {
-			return page, 0, nil
+		if r.Annotations == "" {
+			body = append(body, open+"}")
+		} else {
+			body = append(body, open+`,"annotations":`, r.Annotations, "}")
 		}
 	}
+	return append(body, "]}"), nil
 }

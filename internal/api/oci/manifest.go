@@ -19,6 +19,9 @@ import (
 // ImageManifest).
 const maxManifest = 4 << 20
 
+// manifestHeld is how often a manifest is in memory while it is read.
+const manifestHeld = 2
+
 // tagsAtOnce bounds the tags of one multi-tag push (spec: at least 10).
 const tagsAtOnce = 100
 
@@ -57,6 +60,11 @@ func (f *front) getManifest(c *call) error {
 		c.w.WriteHeader(http.StatusOK)
 		return nil
 	}
+	release, err := f.Catalogue.HoldAnswer(c.r.Context(), manifestHeld*image.ManifestSize)
+	if err != nil {
+		return err
+	}
+	defer release()
 	body, err := f.Catalogue.Manifest(c.r.Context(), c.key, image)
 	if err != nil {
 		return err

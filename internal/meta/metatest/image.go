@@ -28,6 +28,8 @@ func testImage(f *fixture) {
 			}
 			return t.PutTag(id, "whole", want.ID, "x")
 		})
+		annotations := want.Annotations
+		want.Annotations = "" // read by Annotations alone
 		f.view(func(t meta.Tx) error {
 			for what, get := range map[string]func() (meta.Image, error){
 				"FindImage by tag":    func() (meta.Image, error) { return t.FindImage(k, meta.Reference{Tag: "whole"}) },
@@ -48,6 +50,11 @@ func testImage(f *fixture) {
 			body, err := t.Manifest(want.ID)
 			if string(body) != "whole\x00\xff" {
 				return fmt.Errorf("manifest %q, %w", body, err)
+			}
+			for image, want := range map[meta.ImageID]string{want.ID: annotations, 1 << 40: ""} {
+				if got, err := t.Annotations(image); got != want {
+					return fmt.Errorf("annotations %q, %w", got, err)
+				}
 			}
 			return nil
 		})

@@ -15,8 +15,15 @@ func testImageDelete(f *fixture) {
 	f.on("the image goes with its tags and bytes, and its layers are to be reviewed", func(f *fixture) {
 		l1, l2 := f.layer(id, "d layer 1"), f.layer(id, "d layer 2")
 		image := f.image(id, "d image", []meta.LayerID{l1, l2}, "d1", "d2")
+		annotated := manifest(id, "d annotated")
+		annotated.Annotations = `{"a":"b"}`
+		f.update(func(t meta.Tx) (err error) {
+			annotated.ID, err = t.InsertImage(annotated, []byte("d annotated"), nil, nil)
+			return err
+		})
 		other := f.image(id, "d other", []meta.LayerID{l1}, "d3")
 		f.drain()
+		f.update(func(t meta.Tx) error { return t.DeleteImage(annotated.ID, "deleter", nextDay) })
 		f.update(func(t meta.Tx) error { return t.DeleteImage(image, "deleter", nextDay) })
 		f.view(func(t meta.Tx) error {
 			if _, err := t.ImageOf(image); err != meta.ErrNotFound {
@@ -24,6 +31,9 @@ func testImageDelete(f *fixture) {
 			}
 			if _, err := t.Manifest(image); err != meta.ErrNotFound {
 				return fmt.Errorf("manifest: %w", err)
+			}
+			if left, err := t.Annotations(annotated.ID); left != "" || err != nil {
+				return fmt.Errorf("annotations: %q, %w", left, err)
 			}
 			tags, err := t.Tags(id, meta.Page[name.Tag]{Limit: 10})
 			if len(tags) != 1 || tags[0].Image != other {

@@ -3,6 +3,7 @@ package metatest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,6 +21,7 @@ func testReferrer(f *fixture) {
 			body := fmt.Sprint("referrer ", i)
 			image := manifest(id, body)
 			image.Subject = subject
+			image.Annotations = strings.Repeat("ü", i)
 			switch i % 3 {
 			case 0:
 				image.ArtifactType, image.ConfigMediaType = "type/sbom", "type/sig"
@@ -59,10 +61,15 @@ func testReferrer(f *fixture) {
 		for _, size := range []int{1, 5, 100} {
 			var got want
 			f.view(func(t meta.Tx) error {
-				list, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.Image, error) {
+				list, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
 					return t.Referrers(id, c.subject, c.types, p)
-				}, imageID)
-				got = each(list, imageID)
+				}, referrerID)
+				got = each(list, referrerID)
+				for _, r := range list {
+					if want := int64(2 * slices.Index(all, r.ID)); r.AnnotationsSize != want || r.Annotations != "" {
+						return fmt.Errorf("%s, pages of %d: annotations of %d bytes, want %d, with the image %q", c.name, size, r.AnnotationsSize, want, r.Annotations)
+					}
+				}
 				return err
 			})
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -71,3 +78,5 @@ func testReferrer(f *fixture) {
 		}
 	}
 }
+
+func referrerID(r meta.Referrer) meta.ImageID { return r.ID }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"io/fs"
 	"strings"
 )
 
@@ -43,4 +44,13 @@ func Plans(s *Store) map[string]string {
 		return nil
 	})
 	return plans
+}
+
+// Migrations is the folder of a database's migrations.
+func Migrations(folder string) fs.FS {
+	sub, err := fs.Sub(migrations, "migrations/"+folder)
+	if err != nil {
+		panic(err)
+	}
+	return sub
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	imageColumns = `i.id, i.repository_id, i.digest, i.media_type, i.artifact_type, i.config_media_type, i.subject,
-	i.manifest_size, i.image_size, i.annotations, i.pushed_at, p.pulled_at`
+	i.manifest_size, i.image_size, i.pushed_at, p.pulled_at`
 	imageSelect = `SELECT ` + imageColumns + ` FROM image i LEFT JOIN image_pull p ON p.image_id = i.id `
 
 	// The outer joins give a row whenever the repository is there.
@@ -38,9 +38,8 @@ func readImage(r *row) meta.Image {
 		Subject:         r.digest(6),
 		ManifestSize:    r.int(7),
 		ImageSize:       r.int(8),
-		Annotations:     r.text(9),
-		PushedAt:        r.time(10),
-		PulledAt:        r.time(11),
+		PushedAt:        r.time(9),
+		PulledAt:        r.time(10),
 	}
 }
 
@@ -123,6 +122,13 @@ func (t *tx) Manifest(id meta.ImageID) ([]byte, error) {
 	return manifest, err
 }
 
+// Annotations reads the text.
+func (t *tx) Annotations(id meta.ImageID) (string, error) {
+	annotations := ""
+	err := t.rows(func(r *row) { annotations = r.text(0) }, `SELECT annotations FROM image_annotation WHERE image_id = ?1`, id)
+	return annotations, err
+}
+
 // InsertImage adds an image. Its usage counts an index without its children's
 // bytes, which they count themselves.
 func (t *tx) InsertImage(i meta.Image, manifest []byte, layers []meta.LayerID, children []meta.ImageID) (meta.ImageID, error) {
@@ -131,10 +137,10 @@ func (t *tx) InsertImage(i meta.Image, manifest []byte, layers []meta.LayerID, c
 		usage += i.ImageSize
 	}
 	n, err := t.number(`INSERT INTO image (repository_id, digest, media_type, artifact_type, config_media_type, subject,
-			manifest_size, image_size, usage_bytes, annotations, pushed_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING id`,
+			manifest_size, image_size, usage_bytes, pushed_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (repository_id, digest) DO NOTHING RETURNING id`,
 		i.Repository, i.Digest, i.MediaType, i.ArtifactType, i.ConfigMediaType, i.Subject,
-		i.ManifestSize, i.ImageSize, usage, i.Annotations, i.PushedAt)
+		i.ManifestSize, i.ImageSize, usage, i.PushedAt)
 	if err == meta.ErrNotFound {
 		return 0, meta.ErrExists
 	}
@@ -144,6 +150,11 @@ func (t *tx) InsertImage(i meta.Image, manifest []byte, layers []meta.LayerID, c
 	id := meta.ImageID(n)
 	if _, err := t.exec(`INSERT INTO manifest (image_id, bytes) VALUES (?1, ?2)`, id, manifest); err != nil {
 		return 0, err
+	}
+	if i.Annotations != "" {
+		if _, err := t.exec(`INSERT INTO image_annotation (image_id, annotations) VALUES (?1, ?2)`, id, i.Annotations); err != nil {
+			return 0, err
+		}
 	}
 	if err := t.keep(id, i.Repository, layers, children); err != nil {
 		return 0, err
@@ -272,6 +283,7 @@ func (t *tx) removeImage(id meta.ImageID) error {
 		`DELETE FROM image_layer WHERE image_id = ?1`,
 		`DELETE FROM image_child WHERE parent_id = ?1`,
 		`DELETE FROM image_pull WHERE image_id = ?1`,
+		`DELETE FROM image_annotation WHERE image_id = ?1`,
 		`DELETE FROM manifest WHERE image_id = ?1`,
 	} {
 		if _, err := t.exec(sql, id); err != nil {
@@ -291,15 +303,21 @@ func (t *tx) Parents(id meta.ImageID, limit int) ([]meta.Image, error) {
 	return t.images(imageSelect+`JOIN image_child c ON c.parent_id = i.id WHERE c.child_id = ?1 ORDER BY c.parent_id LIMIT ?2`, id, limit)
 }
 
-// Referrers lists by id.
-func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, artifactTypes []string, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
+// Referrers lists by id. Both databases know the length of a text without
+// reading it.
+func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, artifactTypes []string, page meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
 	args := []any{repository, subject, page.After, page.Limit}
 	filter := ""
 	if len(artifactTypes) > 0 {
 		filter, args = list(args, artifactTypes)
 		filter = `AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) IN ` + filter
 	}
-	return t.images(imageSelect+`WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+filter+` ORDER BY i.id LIMIT ?4`, args...)
+	var found []meta.Referrer
+	err := t.rows(func(r *row) { found = append(found, meta.Referrer{Image: readImage(r), AnnotationsSize: r.int(11)}) },
+		`SELECT `+imageColumns+`, CAST(COALESCE(octet_length(a.annotations), 0) AS BIGINT) FROM image i
+		LEFT JOIN image_pull p ON p.image_id = i.id LEFT JOIN image_annotation a ON a.image_id = i.id
+		WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+filter+` ORDER BY i.id LIMIT ?4`, args...)
+	return found, err
 }
 
 // RecordPulls sets pull times in the order of ids, so that two recorders

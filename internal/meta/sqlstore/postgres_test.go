@@ -17,6 +17,7 @@ func TestPostgres(t *testing.T) {
 		return func(t testing.TB) meta.Store { return openPostgres(t, url) }
 	})
 	t.Run("settings", func(t *testing.T) { testSettings(t, server) })
+	t.Run("the first schema is brought up", func(t *testing.T) { testPostgresSchema1(t, server) })
 	t.Run("lost connections", func(t *testing.T) { testLostConnections(t, server) })
 	t.Run("opened by many at once", func(t *testing.T) { testOpenedByMany(t, server) })
 }
