@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/server"
@@ -34,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(args[0]), newEnv(), newVersion())
 	root.SetArgs(args[1:])
 	root.SetOut(stdout)
@@ -44,6 +45,27 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "lighterage:", err)
 	}
 	return exitCode(err)
+}
+
+// flagError says in a sentence what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() == "" {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		sentence := "there is no flag --" + e.GetSpecifiedName()
+		if n := config.Nearest(e.GetSpecifiedName(), names); n != "" {
+			sentence += "; did you mean --" + n + "?"
+		}
+		return usageError{errors.New(sentence)}
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "bool" {
+		key := e.GetFlag().Name
+		return &config.Error{Key: key, Source: "--" + key, Err: fmt.Errorf("%q is neither true nor false", e.GetValue())}
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usageError{fmt.Errorf("--%s needs a value", e.GetFlag().Name)}
+	}
+	return usageError{err}
 }
 
 // usageError is a command line that cannot be understood.
@@ -68,7 +90,15 @@ func exitCode(err error) int {
 // noArguments refuses arguments as a usage error.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%q is nothing that %s knows; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())}
+		sentence := fmt.Sprintf("%q is nothing that %s knows; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		if n := config.Nearest(args[0], names); n != "" {
+			sentence = fmt.Sprintf("%q is nothing that %s knows; did you mean %s?", args[0], cmd.CommandPath(), n)
+		}
+		return usageError{errors.New(sentence)}
 	}
 	return nil
 }

@@ -44,6 +44,8 @@ type Config struct {
 	UploadTTL        time.Duration // how long an unfinished upload stays
 	LightsailPushTTL time.Duration // how long an unregistered push stays
 	ShutdownTimeout  time.Duration // what requests in flight get to finish
+
+	sources map[string]string // where each key's value came from; empty: the default
 }
 
 // Place is where a store is.

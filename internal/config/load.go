@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,11 +12,9 @@ import (
 
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
 )
 
 // Error is a setting that cannot be used.
@@ -85,18 +82,23 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	var c Config
+	c := Config{sources: map[string]string{}}
 	for _, setting := range settings {
+		c.sources[setting.key] = s.of(setting.key)
 		if err := setting.set(&c, value{k.Get(setting.key)}); err != nil {
-			return Config{}, &Error{setting.key, s.of(setting.key), err}
+			return Config{}, c.Fault(setting.key, err)
 		}
 	}
 	c.place()
 	if key, err := c.Validate(); err != nil {
-		return Config{}, &Error{key, s.of(key), err}
+		return Config{}, c.Fault(key, err)
 	}
 	return c, nil
 }
+
+// Fault is the *Error of a setting whose value turned out to be of no use. It
+// names where the value came from.
+func (c Config) Fault(key string, err error) error { return &Error{key, c.sources[key], err} }
 
 // place puts stores without a path into the data directory.
 func (c *Config) place() {
@@ -111,7 +113,7 @@ func (c *Config) place() {
 // Validate checks what no single setting shows, and returns the key to blame.
 func (c *Config) Validate() (key string, err error) {
 	if !slices.Contains(c.Regions, c.Region) {
-		return "region", fmt.Errorf("%q is not among the regions that are served", c.Region)
+		return "region", fmt.Errorf("%q is not among the regions that are served, which regions names", c.Region)
 	}
 	if c.Quotas.LayerPartMinBytes > c.Quotas.LayerPartMaxBytes {
 		return "quotas", errors.New("layer-part-min-bytes is above layer-part-max-bytes")
@@ -124,10 +126,23 @@ func (c *Config) Validate() (key string, err error) {
 	case c.TLSKey == "":
 		return "tls-cert", errors.New("needs tls-key beside it")
 	}
+	for _, f := range [][2]string{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}} {
+		if _, err := os.ReadFile(f[1]); err != nil {
+			return f[0], cannotRead(f[1], err)
+		}
+	}
 	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-		return "tls-cert", fmt.Errorf("cannot use it with tls-key: %w", err)
+		return "tls-cert", fmt.Errorf("%s and %s of tls-key are not a certificate and its key in PEM: %w", c.TLSCert, c.TLSKey, err)
 	}
 	return "", nil
+}
+
+// cannotRead is a file that is not there or not ours.
+func cannotRead(path string, err error) error {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		err = cause.Err
+	}
+	return fmt.Errorf("cannot read %s: %w", path, err)
 }
 
 // sources is where settings come from.
@@ -201,12 +216,21 @@ func (s *sources) checkEnvironment() error {
 			variable == rootKeyVariable, variable == rootSecretVariable, variable == variableOf(fileKey):
 		case v == "" && isSetting(strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, prefix), "_", "-"))):
 		case settingOf(variable, v) == "":
-			return &Error{Key: variable, Source: "the environment", Err: errors.New("is not a setting")}
+			return &Error{Key: variable, Source: "the environment", Err: errors.New("is not a setting" + didYouMean(variable, variables()))}
 		default:
 			s.inEnv[settingOf(variable, v)] = true
 		}
 	}
 	return nil
+}
+
+// variables is every variable that is known.
+func variables() []string {
+	all := []string{rootKeyVariable, rootSecretVariable, variableOf(fileKey)}
+	for _, key := range Keys() {
+		all = append(all, variableOf(key))
+	}
+	return all
 }
 
 // injected reports a variable that Kubernetes sets in every container beside a
@@ -229,23 +253,19 @@ func (s *sources) loadFile(k *koanf.Koanf) error {
 	if s.path == "" {
 		return nil
 	}
-	in := koanf.New(delim)
-	if err := in.Load(file.Provider(s.path), texts{}); err != nil {
-		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = fmt.Errorf("cannot read %s: %w", s.path, cause.Err)
-		} else {
-			err = fmt.Errorf("%s: %s", s.path, strings.Join(strings.Fields(err.Error()), " "))
-		}
-		return &Error{fileKey, source, err}
+	b, err := os.ReadFile(s.path)
+	if err != nil {
+		return &Error{fileKey, source, cannotRead(s.path, err)}
+	}
+	given, err := s.parse(b, source)
+	if err != nil {
+		return err
 	}
 	s.inFile = map[string]bool{}
-	for _, key := range slices.Sorted(maps.Keys(in.Raw())) {
-		if !isSetting(key) {
-			return &Error{Key: key, Source: s.path, Err: errors.New("is not a setting")}
-		}
+	for key := range given {
 		s.inFile[key] = true
 	}
-	return k.Load(confmap.Provider(in.Raw(), ""), nil)
+	return k.Load(confmap.Provider(given, ""), nil)
 }
 
 // of names the source that decided a key.
@@ -261,47 +281,4 @@ func (s *sources) of(key string) string {
 		return s.path
 	}
 	return ""
-}
-
-// texts parses YAML into texts as they are written, so that an account id
-// keeps its zeros and every source is read the same way.
-type texts struct{}
-
-// Unmarshal implements koanf.Parser.
-func (texts) Unmarshal(b []byte) (map[string]any, error) {
-	var nodes map[string]yaml.Node
-	if err := yaml.Unmarshal(b, &nodes); err != nil {
-		return nil, err
-	}
-	out := map[string]any{}
-	for key, n := range nodes {
-		v, err := text(&n)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %s: %w", n.Line, key, err)
-		}
-		out[key] = v
-	}
-	return out, nil
-}
-
-// Marshal implements koanf.Parser; nothing is written.
-func (texts) Marshal(map[string]any) ([]byte, error) { return nil, errors.ErrUnsupported }
-
-func text(n *yaml.Node) (any, error) {
-	switch n.Kind {
-	case yaml.AliasNode:
-		return text(n.Alias)
-	case yaml.ScalarNode:
-		if n.Tag == "!!null" {
-			return nil, errors.New("has no value")
-		}
-		return n.Value, nil
-	case yaml.SequenceNode:
-		var list []string
-		err := n.Decode(&list)
-		return list, err
-	}
-	m := map[string]string{}
-	err := n.Decode(&m)
-	return m, err
 }

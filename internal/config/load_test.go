@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -202,17 +203,20 @@ func TestUnknownKeys(t *testing.T) {
 		name, file string
 		environ    []string
 		key        string // empty: no error
+		meant      string // empty: nothing is like it
 	}{
-		{"a misspelt key of the file", "regoin: us-east-1\n", nil, "regoin"},
-		{"config is not a key of the file", "config: other.yaml\n", nil, "config"},
-		{"a misspelt variable", "", []string{"LIGHTERAGE_REGOIN=us-east-1"}, "LIGHTERAGE_REGOIN"},
-		{"a misspelt variable without a value", "", []string{"LIGHTERAGE_REGOIN="}, "LIGHTERAGE_REGOIN"},
-		{"a variable in lower case", "", []string{"LIGHTERAGE_region=us-east-1"}, "LIGHTERAGE_region"},
-		{"an unknown root variable", "", []string{"LIGHTERAGE_ROOT_KEY=x"}, "LIGHTERAGE_ROOT_KEY"},
-		{"the root key's variables", "", []string{"LIGHTERAGE_ROOT_ACCESS_KEY_ID=x", "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY=y"}, ""},
-		{"variables of others", "", []string{"REGOIN=x", "LIGHTERAGES=1"}, ""},
+		{"a misspelt key of the file", "regoin: us-east-1\n", nil, "regoin", "region"},
+		{"a key with underscores", "data_dir: x\n", nil, "data_dir", "data-dir"},
+		{"a key like no other", "frobnicate: x\n", nil, "frobnicate", ""},
+		{"config is not a key of the file", "config: other.yaml\n", nil, "config", ""},
+		{"a misspelt variable", "", []string{"LIGHTERAGE_REGOIN=us-east-1"}, "LIGHTERAGE_REGOIN", "LIGHTERAGE_REGION"},
+		{"a misspelt variable without a value", "", []string{"LIGHTERAGE_REGOIN="}, "LIGHTERAGE_REGOIN", "LIGHTERAGE_REGION"},
+		{"a variable in lower case", "", []string{"LIGHTERAGE_region=us-east-1"}, "LIGHTERAGE_region", "LIGHTERAGE_REGION"},
+		{"an unknown root variable", "", []string{"LIGHTERAGE_ROOT_KEY=x"}, "LIGHTERAGE_ROOT_KEY", ""},
+		{"the root key's variables", "", []string{"LIGHTERAGE_ROOT_ACCESS_KEY_ID=x", "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY=y"}, "", ""},
+		{"variables of others", "", []string{"REGOIN=x", "LIGHTERAGES=1"}, "", ""},
 		{"what Kubernetes sets beside a service of the name", "", []string{"LIGHTERAGE_PORT=tcp://10.0.0.1:80",
-			"LIGHTERAGE_PORT_80_TCP_ADDR=10.0.0.1", "LIGHTERAGE_SERVICE_HOST=10.0.0.1"}, ""},
+			"LIGHTERAGE_PORT_80_TCP_ADDR=10.0.0.1", "LIGHTERAGE_SERVICE_HOST=10.0.0.1"}, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := load(t, tc.file, tc.environ, nil)
@@ -225,25 +229,47 @@ func TestUnknownKeys(t *testing.T) {
 			if e, ok := errors.AsType[*config.Error](err); !ok || e.Key != tc.key {
 				t.Errorf("%v does not name %s", err, tc.key)
 			}
+			_, meant, _ := strings.Cut(err.Error(), "did you mean ")
+			if meant != tc.meant && meant != tc.meant+"?" {
+				t.Errorf("%q, want %q meant", err, tc.meant)
+			}
 		})
 	}
 }
 
+// path is the file's that load makes.
+var path = regexp.MustCompile(`[^ ]*lighterage\.yaml`)
+
 func TestFilesThatCannotBeRead(t *testing.T) {
-	for name, file := range map[string]string{
-		"not YAML":         "region: [\n",
-		"a list":           "- region\n",
-		"a key twice":      "region: us-east-1\nregion: eu-west-1\n",
-		"a key of nothing": "region:\n",
-		"a nested list":    "regions: [[us-east-1]]\n",
-		"a map for a text": "region: {a: b}\n",
-		"a map for a list": "regions: {a: b}\n",
-		"a list for a map": "quotas: [tags-per-image]\n",
+	for _, tc := range []struct {
+		name, file string
+		want       string // FILE stands for the path
+	}{
+		{"not YAML", "region: [\n", "config (from --config): FILE, line 1: this is not YAML; a setting is a line such as region: us-east-1"},
+		{"a tab", "listen: :1\n\tregion: x\n", "config (from --config): FILE, line 2: this is not YAML; a setting is a line such as region: us-east-1"},
+		{"a list", "- region\n", "config (from --config): FILE, line 1: settings are lines such as region: us-east-1, not a list or a single value"},
+		{"a word", "region\n", "config (from --config): FILE, line 1: settings are lines such as region: us-east-1, not a list or a single value"},
+		{"a key twice", "region: us-east-1\nregion: eu-west-1\n", "region (from FILE): is given a second time on line 2"},
+		{"a key of nothing", "region:\n", "region (from FILE): has no value; give it one or remove the line (line 1)"},
+		{"a nested list", "regions: [[us-east-1]]\n", "regions (from FILE): is a list of which an item is not a single value (line 1)"},
+		{"a nested map", "quotas: {layer-parts: {a: b}}\n", `quotas (from FILE): must have a single value for "layer-parts" (line 1)`},
+		{"a name twice", "quotas: {layer-parts: 1, layer-parts: 2}\n", `quotas (from FILE): has "layer-parts" twice (line 1)`},
+		{"a map for a text", "region: {a: b}\n", "region (from FILE): must be a single value"},
+		{"a list for a text", "region: [us-east-1]\n", "region (from FILE): must be a single value"},
+		{"a map for a list", "regions: {a: b}\n", "regions (from FILE): must be a list"},
+		{"a list for a map", "quotas: [tags-per-image]\n", `quotas (from FILE): "tags-per-image" is not of the form name=value`},
+		{"a misspelt quota", "quotas: {tags-per-imge: 4}\n", `quotas (from FILE): there is no quota "tags-per-imge"; did you mean tags-per-image?`},
+		{"a number that is none", "quotas: {tags-per-image: four}\n", `quotas (from FILE): tags-per-image: "four" is not a whole number of at least 0`},
+		{"a misspelt region", "regions: [us-east1]\n", `regions (from FILE): "us-east1" is not an AWS region; did you mean us-east-1?`},
+		{"a certificate that is not there", "tls-cert: /nonexistent\ntls-key: /nonexistent\n", "tls-cert (from FILE): cannot read /nonexistent: no such file or directory"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := load(t, file, nil, nil)
-			if err == nil || strings.Contains(err.Error(), "\n") {
-				t.Errorf("got %q, want an error of one line", err)
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := load(t, tc.file, nil, nil)
+			if err == nil {
+				t.Fatal("it is accepted")
+			}
+			if got := path.ReplaceAllString(err.Error(), "FILE"); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
 	}

@@ -103,10 +103,10 @@ func setListen(c *Config, v value) error {
 	}
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return fmt.Errorf("%q is not host:port", s)
+		return fmt.Errorf("%q is not host:port, such as 127.0.0.1:5000", s)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%q is not a port number", port)
+		return fmt.Errorf("%q is not a port, a number of 0 to 65535", port)
 	}
 	c.Listen = s
 	return nil
@@ -172,7 +172,7 @@ func setRegion(c *Config, v value) error {
 	}
 	c.Region = name.Region(s)
 	if !known(c.Region) {
-		return fmt.Errorf("%q is not an AWS region", s)
+		return fmt.Errorf("%q is not an AWS region%s", s, didYouMean(s, regionNames()))
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func setRegions(c *Config, v value) error {
 	for _, s := range list {
 		r := name.Region(s)
 		if !known(r) {
-			return fmt.Errorf("%q is not an AWS region", s)
+			return fmt.Errorf("%q is not an AWS region%s", s, didYouMean(s, regionNames()))
 		}
 		if !slices.Contains(c.Regions, r) {
 			c.Regions = append(c.Regions, r)

@@ -66,7 +66,11 @@ func (all *Quotas) set(given map[string]string) error {
 	for _, name := range sortedKeys(given) {
 		i := slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })
 		if i < 0 {
-			return fmt.Errorf("there is no quota %q", name)
+			var names []string
+			for _, q := range quotas {
+				names = append(names, q.name)
+			}
+			return fmt.Errorf("there is no quota %q%s", name, didYouMean(name, names))
 		}
 		q := quotas[i]
 		n, err := parseCount(given[name])
@@ -74,7 +78,7 @@ func (all *Quotas) set(given map[string]string) error {
 			return fmt.Errorf("%s: %q is not a whole number of at least %d", name, given[name], q.least)
 		}
 		if q.most > 0 && n > q.most {
-			return fmt.Errorf("%s: %q is above %d", name, given[name], q.most)
+			return fmt.Errorf("%s: %q is above %d, the most that is allowed", name, given[name], q.most)
 		}
 		*q.of(all) = n
 	}

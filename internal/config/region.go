@@ -22,3 +22,11 @@ var allRegions = []name.Region{
 }
 
 func known(r name.Region) bool { return slices.Contains(allRegions, r) }
+
+func regionNames() []string {
+	var names []string
+	for _, r := range allRegions {
+		names = append(names, string(r))
+	}
+	return names
+}

@@ -103,7 +103,7 @@ func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {
 		ln.Close()
-		return nil, &config.Error{Key: "tls-cert", Err: err}
+		return nil, c.Fault("tls-cert", err)
 	}
 	return tls.NewListener(ln, &tls.Config{
 		Certificates: []tls.Certificate{pair},

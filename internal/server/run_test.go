@@ -241,13 +241,13 @@ func TestSettingsThatOnlyTheServerCanCheck(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		{"a registry host", []string{"--registry-host={acount}.test"}, nil, "registry-host"},
-		{"a Lightsail host", []string{"--lightsail-registry-host=ftp://x"}, nil, "lightsail-registry-host"},
+		{"a registry host", []string{"--registry-host={acount}.test"}, nil, "registry-host (from --registry-host): \"{acount}.test\" is not host[:port]"},
+		{"a Lightsail host", []string{"--lightsail-registry-host=ftp://x"}, nil, "lightsail-registry-host (from --lightsail-registry-host): the scheme of"},
 		{"half a root key", nil, []string{"LIGHTERAGE_ROOT_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE"}, "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := server.Run(context.Background(), settings(t, t.TempDir(), tc.flags...), launch(t, tc.environ, nil))
-			if _, ok := errors.AsType[*config.Error](err); !ok || !strings.Contains(err.Error(), tc.want) {
+			if _, ok := errors.AsType[*config.Error](err); !ok || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("%v is no config.Error that names %s", err, tc.want)
 			}
 		})

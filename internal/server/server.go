@@ -69,9 +69,9 @@ const (
 // Build makes a server over opened stores, which stay the caller's to close.
 func Build(ctx context.Context, p Parts) (*Server, error) {
 	c := p.Config
-	addresses, err := edge.NewAddresses(c.RegistryHost, c.LightsailRegistryHost)
+	addresses, err := newAddresses(c)
 	if err != nil {
-		return nil, &config.Error{Err: err}
+		return nil, err
 	}
 	authority, err := identity.New(ctx, identity.Config{
 		Keys:        []identity.AccessKey{identity.RootKey(c.Account, p.Root.AccessKeyID, identity.NewSecret(p.Root.SecretAccessKey.Reveal()))},
@@ -105,6 +105,19 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
 	}
 	return s, nil
+}
+
+// newAddresses tries the host names one after the other, to know which is to
+// blame.
+func newAddresses(c config.Config) (*edge.Addresses, error) {
+	if _, err := edge.NewAddresses(c.RegistryHost, ""); err != nil {
+		return nil, c.Fault("registry-host", errors.Unwrap(err))
+	}
+	addresses, err := edge.NewAddresses(c.RegistryHost, c.LightsailRegistryHost)
+	if err != nil {
+		return nil, c.Fault("lightsail-registry-host", errors.Unwrap(err))
+	}
+	return addresses, nil
 }
 
 // Passes is what the server does in the background while Serve runs.
