@@ -13,7 +13,7 @@ type row struct {
 var groups = map[string][]string{
 	"words": {
 		"internal/fault", "internal/name", "internal/digest",
-		"internal/manifest", "internal/sigv4", "internal/seal",
+		"internal/manifest", "internal/sigv4", "internal/policy", "internal/seal",
 	},
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
@@ -35,6 +35,7 @@ var table = []row{
 	{"internal/digest", []string{"internal/fault"}},
 	{"internal/manifest", []string{"internal/fault", "internal/name", "internal/digest"}},
 	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
+	{"internal/policy", []string{"internal/fault", "internal/name"}},
 	{"internal/seal", nil},
 
 	{"internal/meta", []string{"words"}},

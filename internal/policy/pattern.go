@@ -1,0 +1,188 @@
+package policy
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// In a compiled pattern the wildcards are two bytes that no UTF-8 text has, so
+// that a literal star stays one.
+const (
+	anyRun = '\xff' // "*"
+	anyOne = '\xfe' // "?"
+)
+
+var wildcards = strings.NewReplacer("*", "\xff", "?", "\xfe")
+
+// hasWildcard reports whether the compiled pattern is more than a literal.
+func hasWildcard(pattern string) bool { return strings.ContainsAny(pattern, "\xff\xfe") }
+
+// glob reports whether the whole of s matches the compiled pattern. It
+// remembers only the last star: the earlier ones took the least they could,
+// and more would not help. Its cost is at most len(p)*len(s).
+func glob[P, S string | []byte](p P, s S) bool {
+	at, star, mark := 0, -1, 0
+	for i := 0; i < len(s); {
+		switch {
+		case at < len(p) && p[at] == anyRun:
+			star, mark = at, i
+			at++
+			continue
+		case at < len(p) && p[at] == anyOne:
+			at++
+			i += width(s[i:])
+			continue
+		case at < len(p) && p[at] == s[i]:
+			at++
+			i++
+			continue
+		case star < 0:
+			return false
+		}
+		mark += width(s[mark:])
+		at, i = star+1, mark
+	}
+	for at < len(p) && p[at] == anyRun {
+		at++
+	}
+	return at == len(p)
+}
+
+// width returns the bytes of the first character of s.
+func width[S string | []byte](s S) int {
+	n := 1
+	if s[0] >= utf8.RuneSelf {
+		_, n = utf8.DecodeRuneInString(string(s[:min(len(s), utf8.UTFMax)]))
+	}
+	return n
+}
+
+// lower folds ASCII letters; actions and condition keys have no others that
+// count.
+func lower(s string) string { return string(appendLower(nil, s)) }
+
+func appendLower(b []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// template is a value that may hold policy variables. Wildcards are compiled
+// if the place allows them.
+type template struct {
+	fixed string // the value, if there are no parts
+	parts []part
+}
+
+// part is a literal, or a variable if it has a key.
+type part struct {
+	literal  string // also a variable's default
+	key      string // in lower case
+	written  string // the key as the document has it
+	fallback bool   // literal is the default
+}
+
+// Special variables stand for characters that would mean something (IAM User
+// Guide, policy variables).
+var specials = map[string]string{"*": "*", "?": "?", "$": "$"}
+
+// literal makes a value without variables.
+func literal(text string, wild bool) template {
+	if wild {
+		text = wildcards.Replace(text)
+	}
+	return template{fixed: text}
+}
+
+// compile makes a value with variables. It reports false for a variable that
+// is not closed, has no key or a malformed default.
+func compile(text string, wild bool) (template, bool) {
+	var t template
+	add := func(s string) {
+		if n := len(t.parts); n > 0 && t.parts[n-1].key == "" {
+			t.parts[n-1].literal += s
+			return
+		}
+		t.parts = append(t.parts, part{literal: s})
+	}
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		add(literal(before, wild).fixed)
+		if !found {
+			break
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return template{}, false
+		}
+		text = after
+		if s, ok := specials[name]; ok {
+			add(s)
+			continue
+		}
+		p, ok := variable(name)
+		if !ok {
+			return template{}, false
+		}
+		t.parts = append(t.parts, p)
+	}
+	if len(t.parts) == 1 && t.parts[0].key == "" {
+		return template{fixed: t.parts[0].literal}, true
+	}
+	return t, true
+}
+
+// variable reads what stands between the braces: a key, or a key, a comma and
+// a default in single quotes.
+func variable(s string) (part, bool) {
+	key, fallback, comma := strings.Cut(s, ",")
+	p := part{key: lower(key), written: key, fallback: comma}
+	if !strings.Contains(key, ":") || strings.ContainsAny(key, "${'") || strings.TrimSpace(key) != key {
+		return part{}, false
+	}
+	if !comma {
+		return p, true
+	}
+	fallback = strings.TrimSpace(fallback)
+	if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
+		return part{}, false
+	}
+	p.literal = fallback[1 : len(fallback)-1]
+	return p, !strings.Contains(p.literal, "'")
+}
+
+// expand returns the value with its variables replaced, and false if one has
+// no value: a key that is absent or has several values, and no default.
+func (t template) expand(e *evaluation) ([]byte, bool) {
+	b := e.buffer[:0]
+	for _, p := range t.parts {
+		if p.key == "" {
+			b = append(b, p.literal...)
+			continue
+		}
+		switch got := e.lookup(p.key); {
+		case len(got) == 1:
+			b = append(b, strings.ToValidUTF8(got[0], "\uFFFD")...)
+		case p.fallback && len(got) == 0:
+			b = append(b, p.literal...)
+		default:
+			return nil, false
+		}
+	}
+	return b, true
+}
+
+// matches reports whether s matches the value as a pattern, and whether the
+// value could be made.
+func (t template) matches(e *evaluation, s string) (matched, known bool) {
+	if t.parts == nil {
+		return glob(t.fixed, s), true
+	}
+	b, ok := t.expand(e)
+	return ok && glob(b, s), ok
+}

@@ -1,0 +1,151 @@
+// Package policy is the IAM policy language: documents are parsed and checked
+// once, and then decide requests.
+//
+//  1. It is pure: a decision follows from the request, the documents and the
+//     values of the condition keys, and from nothing else.
+//  2. Deny by default: what no statement allows is denied, and a Deny that
+//     matches wins over every Allow.
+//  3. A document is compiled when it is parsed, and immutable. Deciding
+//     allocates nothing per document or statement; statements are found by
+//     their action. Matching costs at most the size of the documents times the
+//     length of the value matched: no pattern is worse.
+//  4. What Parse returned without an error has no element, operator, action or
+//     ARN that the evaluator does not know. Nothing is ignored.
+//  5. A value that is put in the place of a policy variable is literal: it
+//     never brings in a wildcard.
+//
+// It does not know where documents are stored, which sizes they may have
+// (callers check), which keys a service has, or how an error is put on a wire.
+//
+// The rules are those of the IAM User Guide: the grammar of policies, the
+// reference of policy elements, and the policy evaluation logic. Principals
+// are compared by ARN, so a user made anew under an old name has the old
+// name's grants.
+package policy
+
+import "slices"
+
+// Kind says what a document is for, and so which elements it must and may
+// have.
+type Kind uint8
+
+// The kinds of documents.
+const (
+	// Identity is an inline policy of a user, group or role, or a session's
+	// policy: no Principal; Resource.
+	Identity Kind = iota
+	// Managed is a managed policy, so also a permissions boundary: as Identity,
+	// and of the version 2012-10-17.
+	Managed
+	// Repository is an ECR repository's policy: Principal; a Resource is not
+	// needed, and holds if it is there.
+	Repository
+	// Registry is an ECR registry's policy: Principal and Resource.
+	Registry
+	// Trust is a role's trust policy: Principal, sts actions, no Resource.
+	Trust
+)
+
+// Document is a policy that was parsed. It is immutable and safe for
+// concurrent use.
+type Document struct {
+	kind       Kind
+	id         string
+	variables  bool // of the version 2012-10-17
+	statements []statement
+	exact      map[string][]int32 // statements that name an action whole, by it in lower case
+	wild       []int32            // statements with a wildcard or a NotAction
+}
+
+type statement struct {
+	sid        string
+	allow      bool
+	start, end int // byte offsets in the text
+
+	principals    *principals // nil: the document has none
+	notPrincipals bool
+
+	actions    []string // patterns in lower case
+	notActions bool
+
+	resources    []template // none: every resource
+	notResources bool
+
+	conditions []condition
+}
+
+// Kind returns what the document is for.
+func (d *Document) Kind() Kind { return d.kind }
+
+// ID returns the Id element, or nothing.
+func (d *Document) ID() string { return d.id }
+
+// Statements returns how many statements there are.
+func (d *Document) Statements() int { return len(d.statements) }
+
+// NamesOnly reports whether the document speaks of no action but those given,
+// written whole ("ecr:ReplicateImage"); letter case does not count.
+func (d *Document) NamesOnly(actions ...string) bool {
+	for _, s := range d.statements {
+		if s.notActions {
+			return false
+		}
+		for _, pattern := range s.actions {
+			if !slices.ContainsFunc(actions, func(a string) bool { return lower(a) == pattern }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ContextKeys returns the condition keys that the document mentions in
+// conditions and variables, as first written, each once, sorted.
+func (d *Document) ContextKeys() []string {
+	seen := map[string]string{}
+	add := func(key string) {
+		if _, ok := seen[lower(key)]; !ok {
+			seen[lower(key)] = key
+		}
+	}
+	templates := func(all []template) {
+		for _, t := range all {
+			for _, p := range t.parts {
+				if p.key != "" {
+					add(p.written)
+				}
+			}
+		}
+	}
+	for _, s := range d.statements {
+		templates(s.resources)
+		for _, c := range s.conditions {
+			add(c.written)
+			for _, v := range c.values {
+				templates([]template{v.text})
+			}
+		}
+	}
+	keys := make([]string, 0, len(seen))
+	for _, key := range seen {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// index makes the tables by which an evaluation finds statements.
+func (d *Document) index() {
+	d.exact = map[string][]int32{}
+	for i, s := range d.statements {
+		if s.notActions || slices.ContainsFunc(s.actions, hasWildcard) {
+			d.wild = append(d.wild, int32(i))
+			continue
+		}
+		for _, a := range s.actions {
+			if at := d.exact[a]; len(at) == 0 || at[len(at)-1] != int32(i) {
+				d.exact[a] = append(at, int32(i))
+			}
+		}
+	}
+}

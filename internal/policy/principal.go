@@ -1,0 +1,165 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// PrincipalKind says what makes a request.
+type PrincipalKind uint8
+
+// The kinds of principals.
+const (
+	Anonymous   PrincipalKind = iota // nobody logged in; only "*" names it
+	Root                             // an account itself: ARN is arn:aws:iam::<account>:root
+	User                             // an IAM user, also by a session of its own
+	RoleSession                      // ARN is the session's, Role is the role's
+	WebIdentity                      // a token of a provider: ARN is the provider's; for trust policies
+	Service                          // ARN is the service's name, as ecr.amazonaws.com
+)
+
+// Principal is who makes a request.
+type Principal struct {
+	Kind    PrincipalKind
+	ARN     string         // none for Anonymous
+	Role    string         // ARN of the role, for RoleSession
+	Account name.AccountID // of Root, User and RoleSession
+}
+
+// grade says how a Principal element names a principal, which decides what
+// limits an Allow (see Evaluate).
+type grade uint8
+
+const (
+	unnamed   grade = iota
+	byAccount       // the account is named: it may hand the right on
+	byRole          // the role of a session is named
+	directly        // the user, the session, or everybody
+)
+
+// principals is a Principal or NotPrincipal element.
+type principals struct {
+	everybody bool
+	accounts  []name.AccountID
+	arns      []string
+	services  []string
+	providers []string
+}
+
+var (
+	accountPrincipal = regexp.MustCompile(`^(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?$`)
+	arnPrincipal     = regexp.MustCompile(`^arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:user|role)/|sts::[0-9]{12}:(?:assumed-role/[^/*?]+/|federated-user/))[^*?\s]+$`)
+	servicePrincipal = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*\.amazonaws\.com(?:\.cn)?$`)
+	provider         = regexp.MustCompile(`^(?:arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$`)
+	canonicalUser    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// parsePrincipals reads the element. The sentence is empty if it is good.
+func parsePrincipals(n node) (*principals, string) {
+	p := &principals{}
+	if s, ok := n.text(); ok {
+		p.everybody = s == "*"
+		if !p.everybody {
+			return nil, syntaxErrors
+		}
+		return p, ""
+	}
+	if !n.isObject || len(n.members) == 0 {
+		return nil, syntaxErrors
+	}
+	for _, m := range n.members {
+		all, ok := m.value.texts()
+		if !ok || len(all) == 0 {
+			return nil, syntaxErrors
+		}
+		for _, s := range all {
+			known, good := p.add(m.name, s)
+			if !known {
+				return nil, syntaxErrors
+			}
+			if !good {
+				return nil, `Invalid principal in policy: "` + m.name + `":"` + s + `"`
+			}
+		}
+	}
+	return p, ""
+}
+
+func (p *principals) add(kind, s string) (known, good bool) {
+	switch kind {
+	case "AWS":
+		if s == "*" {
+			p.everybody = true
+			return true, true
+		}
+		if m := accountPrincipal.FindStringSubmatch(s); m != nil && (len(s) == 12 || len(s) > 17) {
+			p.accounts = append(p.accounts, name.AccountID(m[1]))
+			return true, true
+		}
+		p.arns = append(p.arns, s)
+		return true, arnPrincipal.MatchString(s)
+	case "Service":
+		p.services = append(p.services, s)
+		return true, servicePrincipal.MatchString(s)
+	case "Federated":
+		p.providers = append(p.providers, s)
+		return true, provider.MatchString(s)
+	case "CanonicalUser": // an S3 notion: known, and names nobody here
+		return true, canonicalUser.MatchString(s)
+	}
+	return false, false
+}
+
+// grade returns how the element names the principal.
+func (p *principals) grade(who *Principal) grade {
+	switch who.Kind {
+	case WebIdentity:
+		if slices.Contains(p.providers, who.ARN) {
+			return directly
+		}
+		return unnamed // everybody is covers for Deny
+	case Service:
+		if p.everybody || slices.Contains(p.services, who.ARN) {
+			return directly
+		}
+		return unnamed
+	case Anonymous:
+		if p.everybody {
+			return directly
+		}
+		return unnamed
+	}
+	switch {
+	case p.everybody || slices.Contains(p.arns, who.ARN):
+		return directly
+	case who.Kind == RoleSession && slices.Contains(p.arns, who.Role):
+		return byRole
+	case slices.Contains(p.accounts, who.Account):
+		return byAccount
+	}
+	return unnamed
+}
+
+// spares reports whether a NotPrincipal element makes an exception for the
+// principal. AWS looks at the account first, then at the user or the role, so
+// the account must be listed beside them (IAM User Guide, NotPrincipal).
+func (p *principals) spares(who *Principal) bool {
+	if p.everybody {
+		return true
+	}
+	switch who.Kind {
+	case Root:
+		return slices.Contains(p.accounts, who.Account)
+	case User:
+		return slices.Contains(p.accounts, who.Account) && slices.Contains(p.arns, who.ARN)
+	case RoleSession:
+		return slices.Contains(p.accounts, who.Account) && slices.Contains(p.arns, who.Role)
+	case WebIdentity:
+		return slices.Contains(p.providers, who.ARN)
+	case Service:
+		return slices.Contains(p.services, who.ARN)
+	}
+	return false
+}
