@@ -24,10 +24,11 @@ type Arrival struct {
 }
 
 // NewArrival returns a request's body. If src is the one that the middleware
-// watches, it may deliver nothing for no longer than the grace from now on.
+// watches, the clock is the middleware's, and from now on it may deliver
+// nothing for no longer than the grace. Another without a clock has no limit.
 func NewArrival(src io.Reader, now func() time.Time) *Arrival {
 	if b, ok := src.(*body); ok {
-		b.idle = min(b.idle, ArrivalGrace)
+		b.idle, now = min(b.idle, ArrivalGrace), b.x.clock
 	}
 	return &Arrival{src: src, now: now, left: ArrivalGrace}
 }
@@ -37,6 +38,9 @@ var errLate = errors.New("body did not arrive in time")
 // Read implements io.Reader. A body that is late is a fault of the reason
 // BodyMalformed.
 func (a *Arrival) Read(p []byte) (int, error) {
+	if a.now == nil {
+		return a.src.Read(p)
+	}
 	start := a.now()
 	n, err := a.src.Read(p)
 	if a.left -= a.now().Sub(start); a.left < 0 && err == nil {

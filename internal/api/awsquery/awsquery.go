@@ -3,7 +3,9 @@
 //
 //  1. An operation runs only for a request whose signature was proven over the
 //     body that was read, and after access allowed its action.
-//  2. A body is at most 1 MiB.
+//  2. A body is at most 1 MiB, or 64 KiB if it is not signed with a known key,
+//     and all bodies together have a bound, of which each takes as much as has
+//     arrived.
 //  3. Every error leaves as an ErrorResponse with the service's code; one that
 //     was not foreseen leaves without its cause.
 //
@@ -19,8 +21,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/xml"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -31,8 +31,6 @@ import (
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 )
-
-const maxBody = 1 << 20
 
 // Authenticator proves who signed a request; *identity.Authority is one.
 type Authenticator interface {
@@ -71,13 +69,14 @@ func Match(r *http.Request) bool {
 
 // New returns the handler of a service's requests, which are those of Match.
 func New(s Service, auth Authenticator, decider Authorizer) http.Handler {
-	return &front{s, auth, decider}
+	return &front{s, auth, decider, edge.NewMemory(formMemory, formWeight*maxBody)}
 }
 
 type front struct {
 	service Service
 	auth    Authenticator
 	decider Authorizer
+	memory  *edge.Memory
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -94,12 +93,20 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve returns the operation's name and result.
 func (f *front) serve(w http.ResponseWriter, r *http.Request) (string, any, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return "", nil, &fault.Error{Reason: fault.BodyTooLarge, Limit: maxBody}
+	event := edge.From(r.Context())
+	pending, unsigned := f.auth.Begin(r, f.service.Name)
+	limit := int64(maxBody)
+	if unsigned != nil {
+		limit = maxUnsigned
+	}
+	lease := f.memory.Lease(event.Client)
+	defer lease.End()
+	body, err := read(w, r, limit, lease)
+	if unsigned != nil && fault.Is(err, fault.BodyTooLarge) {
+		return "", nil, unsigned
 	}
 	if err != nil {
-		return "", nil, fault.Wrap(fault.BodyMalformed, err)
+		return "", nil, err
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -109,12 +116,15 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) (string, any, erro
 	if err != nil {
 		return "", nil, err
 	}
-	caller, err := f.authenticate(r, body)
+	if unsigned != nil {
+		return "", nil, unsigned
+	}
+	hash := sha256.Sum256(body)
+	caller, err := pending.Finish(hex.EncodeToString(hash[:]))
 	if err != nil {
 		return "", nil, err
 	}
 	resource := operation.Resource(caller, form)
-	event := edge.From(r.Context())
 	event.Principal, event.Action, event.Resource = caller.ARN, operation.Action, resource.ARN
 	if err := f.decider.Authorize(r.Context(), caller, operation.Action, resource); err != nil {
 		return "", nil, err
@@ -141,15 +151,6 @@ func (f *front) find(form url.Values) (Operation, error) {
 		}
 	}
 	return Operation{}, &fault.Error{Reason: fault.OperationUnknown, Detail: "Could not find operation " + action + " for version " + version}
-}
-
-func (f *front) authenticate(r *http.Request, body []byte) (identity.Caller, error) {
-	pending, err := f.auth.Begin(r, f.service.Name)
-	if err != nil {
-		return identity.Caller{}, err
-	}
-	hash := sha256.Sum256(body)
-	return pending.Finish(hex.EncodeToString(hash[:]))
 }
 
 // element is a child of an answer.
