@@ -171,11 +171,15 @@ func (e *sqliteEngine) emptyLog() bool {
 		pages, _, err = logPages(s, "TRUNCATE")
 		return err
 	})
+	level := slog.LevelWarn
+	if e.writer.groups == 0 { // an earlier process left it; a start that is refused says only why
+		level = slog.LevelDebug
+	}
 	switch {
 	case err != nil:
-		e.log.Warn("what was committed last stays in the database's -wal file", "err", err)
+		e.log.Log(context.Background(), level, "what was committed last stays in the database's -wal file", "err", err)
 	case pages > 0:
-		e.log.Warn("what was committed last stays in the database's -wal file: another process reads the database")
+		e.log.Log(context.Background(), level, "what was committed last stays in the database's -wal file: another process reads the database")
 	}
 	return err == nil
 }
