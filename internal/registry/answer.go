@@ -10,7 +10,7 @@ import (
 const (
 	// answersMax is how many bytes the long answers that are being made and
 	// sent may take together.
-	answersMax = 64 << 20
+	answersMax = 128 << 20
 	// answerFree is the size up to which an answer need not ask, so that
 	// ordinary ones never wait for long ones.
 	answerFree = 256 << 10

@@ -3,6 +3,7 @@ package ecr_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -114,6 +115,54 @@ var batchGetImageRefusals = []refused{
 			w.must(err)
 			return gettingImages("large", byDigest(sha(large.String())))(w)
 		}},
+}
+
+// TestLongAnswersGiveTheirMemoryBack asks for more than there is of it, one
+// after the other and together.
+func TestLongAnswersGiveTheirMemoryBack(t *testing.T) {
+	w := newWorld(t)
+	repository := w.repository()
+	large := index()
+	large.Annotations = map[string]string{"note": strings.Repeat("x", 4<<20-200)}
+	w.put(repository, large.String(), "v1")
+	get := func() {
+		got, err := w.BatchGetImage(w.ctx, &sdk.BatchGetImageInput{RepositoryName: &repository, ImageIds: []types.ImageIdentifier{byDigest(sha(large.String()))}})
+		if err != nil || len(got.Images) != 1 || *got.Images[0].ImageManifest != large.String() {
+			t.Errorf("another answer, %v", err)
+		}
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 5 {
+				get()
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestAnImageOfManyTagsIsGotWithAllOfThem(t *testing.T) {
+	w := newWorld(t)
+	repository := w.repository()
+	manifest := w.push(repository, "one")
+	put := registry.Put{By: "test", Key: keyOf(repository), Body: []byte(manifest), Repeatable: true}
+	for i := range 300 {
+		put.Tags = append(put.Tags, name.Tag(fmt.Sprintf("v%03d", i)))
+	}
+	_, err := w.catalogue.PutImage(w.ctx, put)
+	w.must(err)
+	for range 2 {
+		got := must2[*sdk.BatchGetImageOutput](t)(w.BatchGetImage(w.ctx, &sdk.BatchGetImageInput{RepositoryName: &repository, ImageIds: []types.ImageIdentifier{byDigest(sha(manifest))}}))
+		if len(got.Images) != len(put.Tags) {
+			t.Fatalf("%d images, want %d", len(got.Images), len(put.Tags))
+		}
+		for i, image := range got.Images {
+			if *image.ImageId.ImageTag != string(put.Tags[i]) {
+				t.Errorf("image %d has the tag %s, want %s", i, *image.ImageId.ImageTag, put.Tags[i])
+			}
+		}
+	}
 }
 
 func TestBatchDeleteImage(t *testing.T) {

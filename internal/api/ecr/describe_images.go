@@ -43,6 +43,7 @@ func (f *front) describeImages(ctx context.Context, _ *awsjson.Call, key registr
 const (
 	tagsFree = 10_000
 	tagsMax  = 200_000
+	tagHeld  = 320 // bytes of memory that a tag takes, with what it leaves behind
 )
 
 func (f *front) describe(ctx context.Context, key registry.RepositoryKey, asked []registry.Asked) ([]registry.Described, error) {
@@ -50,7 +51,7 @@ func (f *front) describe(ctx context.Context, key registry.RepositoryKey, asked 
 	if all || err != nil {
 		return found, err
 	}
-	if err := f.hold(ctx, answerMax); err != nil {
+	if err := f.hold(ctx, tagHeld*tagsMax); err != nil {
 		return nil, err
 	}
 	found, all, err = f.Catalogue.DescribeImagesByID(ctx, key, asked, tagsMax)

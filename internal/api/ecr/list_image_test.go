@@ -2,6 +2,7 @@ package ecr_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -283,6 +284,35 @@ func TestListImageReferrersHasPagesOfTwenty(t *testing.T) {
 	}))
 	if len(got.Referrers) != 20 || got.NextToken == nil {
 		t.Errorf("%d referrers on the first page, token %v", len(got.Referrers), got.NextToken)
+	}
+}
+
+// TestPagesOfReferrersEndByTheirAnnotations asks for more than the memory of
+// long answers holds at once: each page must give its own back.
+func TestPagesOfReferrersEndByTheirAnnotations(t *testing.T) {
+	w := newWorld(t)
+	repository := w.repository()
+	var want []string
+	for i, size := range []int{1, 3 << 20, 3 << 20, 1 << 20, 1 << 19, 1, 3 << 20, 1} {
+		m := index()
+		m.ArtifactType, m.Subject = "application/vnd.example.note", &descriptor{ociManifest, sha("absent"), i}
+		m.Annotations = map[string]string{"note": strings.Repeat("x", size)}
+		w.put(repository, m.String())
+		want = append(want, m.Annotations["note"])
+	}
+	in := &sdk.ListImageReferrersInput{RepositoryName: &repository, SubjectId: &types.SubjectIdentifier{ImageDigest: new(sha("absent"))}}
+	var got []string
+	var pages []int
+	for more := true; more; more = in.NextToken != nil {
+		page := must2[*sdk.ListImageReferrersOutput](t)(w.ListImageReferrers(w.ctx, in))
+		for _, r := range page.Referrers {
+			got = append(got, r.Annotations["note"])
+		}
+		pages, in.NextToken = append(pages, len(page.Referrers)), page.NextToken
+	}
+	same(t, pages, []int{1, 1, 1, 3, 1, 1})
+	if !slices.Equal(got, want) {
+		t.Error("the annotations are others")
 	}
 }
 
