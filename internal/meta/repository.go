@@ -59,8 +59,8 @@ type RepositoryTx interface {
 	// RepositoryOf returns the repository with the id, unlinked or not.
 	// ErrNotFound.
 	RepositoryOf(id RepositoryID, lock Lock) (Repository, error)
-	// UnlinkRepository frees the repository's name and hides it; its content
-	// stays until PurgeRepository. ErrNotFound.
+	// UnlinkRepository frees the repository's name, drops its policy and hides
+	// it; its content stays until PurgeRepository. ErrNotFound.
 	UnlinkRepository(id RepositoryID) error
 	// PurgeRepository removes at most limit images or layers of an unlinked
 	// repository, as DeleteImage and DeleteLayer do, and at last the

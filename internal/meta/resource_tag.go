@@ -7,9 +7,14 @@ type ResourceKind uint8
 const (
 	RepositoryResource ResourceKind = 1
 	ServiceResource    ResourceKind = 2
+	UserResource       ResourceKind = 3
+	RoleResource       ResourceKind = 4
+	PolicyResource     ResourceKind = 5
+	ProviderResource   ResourceKind = 6
 )
 
-// Resource is the owner of resource tags: a RepositoryID or a ServiceID.
+// Resource is the owner of resource tags: a RepositoryID, ServiceID,
+// PrincipalID, PolicyID or ProviderID, as the kind says.
 type Resource struct {
 	Kind ResourceKind
 	ID   int64

@@ -1,6 +1,7 @@
 // Package meta is the contract of the metadata store: one durable catalogue of
-// registries, repositories, images, tags, layers, blobs, uploads and Lightsail
-// services, read and changed in transactions.
+// registries, repositories, images, tags, layers, blobs, uploads, Lightsail
+// services, and of the accounts with their identities and policies, read and
+// changed in transactions.
 //
 // It promises:
 //
@@ -9,8 +10,8 @@
 //     ErrInDoubt.
 //  3. A View sees one moment; an Update sees everything committed before it
 //     wrote, and loses no change of another.
-//  4. A row that keeps bytes or images has a foreign key to them: a forgotten
-//     check above fails with ErrReferenced and cannot lose data.
+//  4. A row that keeps another has a foreign key to it: a forgotten check above
+//     fails with ErrReferenced, and cannot lose data nor a denial.
 //  5. Lists are ordered bytewise and paged by key: a page costs what it
 //     returns, wherever it lies.
 //
@@ -73,6 +74,15 @@ type Tx interface {
 	RegisteredImageTx
 	ResourceTagTx
 	SecretTx
+
+	AccountTx
+	PrincipalTx
+	AccessKeyTx
+	PolicyTx
+	AttachmentTx
+	InlinePolicyTx
+	ResourcePolicyTx
+	OIDCProviderTx
 }
 
 // Lock says how a row is held until the transaction ends. On a store with a

@@ -149,12 +149,21 @@ func (t *tx) RepositoryOf(id meta.RepositoryID, lock meta.Lock) (meta.Repository
 	return found, err
 }
 
-// UnlinkRepository frees the name.
+// UnlinkRepository frees the name. What decisions knew of a repository by that
+// name is not true of the next one that has it.
 func (t *tx) UnlinkRepository(id meta.RepositoryID) error {
 	registry, err := t.number(`DELETE FROM repository_name WHERE repository_id = ?1 RETURNING registry_id`, id)
 	if err != nil {
 		return err
 	}
+	if _, err := t.execAccess(`DELETE FROM repository_policy WHERE repository_id = ?1`, id); err != nil {
+		return err
+	}
+	tagged, err := t.has(`SELECT 1 FROM resource_tag WHERE kind = ?1 AND resource_id = ?2 LIMIT 1`, meta.RepositoryResource, id)
+	if err != nil {
+		return err
+	}
+	t.access = t.access || tagged
 	_, err = t.exec(`UPDATE registry SET repositories = repositories - 1 WHERE id = ?1`, registry)
 	return err
 }

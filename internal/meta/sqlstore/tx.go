@@ -35,6 +35,7 @@ type tx struct {
 	registries *registries
 	learned    map[registryKey]int64 // cached when the transaction is committed
 	time       time.Time
+	access     bool // what decisions depend on was changed
 	failed     error
 }
 
@@ -44,6 +45,9 @@ var _ meta.Tx = (*tx)(nil)
 func (t *tx) run(fn func(meta.Tx) error) error {
 	if err := fn(t); err != nil {
 		return err
+	}
+	if t.access {
+		return t.raiseAccessVersion()
 	}
 	return t.failed
 }
