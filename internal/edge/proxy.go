@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
-func (h *handler) trusts(a netip.Addr) bool {
-	for _, p := range h.Trusted {
+func (h *handler) trusts(a netip.Addr) bool { return contains(h.Trusted, a) }
+
+func contains(networks []netip.Prefix, a netip.Addr) bool {
+	for _, p := range networks {
 		if p.Contains(a) {
 			return true
 		}
