@@ -1,0 +1,20 @@
+// Package audit keeps the audit trail: what was asked of the server, by whom,
+// and what came of it.
+//
+//  1. An event is in the file when Record returns nil: one write per event,
+//     nothing waits in the process. kill -9 loses no event whose caller was
+//     answered. Power loss may lose what the kernel had not yet written back.
+//  2. The trail is bounded on disk: a file that is full is closed, and the
+//     oldest are removed to stay within the bound.
+//  3. An event that cannot be written is an error to the caller, and counted:
+//     Stats. An event that was written in part is taken back, so the disk
+//     being full for a while breaks no line. The caller decides; the advice is
+//     to refuse changes while Stats.Err is set, and to let pulls go on.
+//  4. Search reads while the trail is written. It holds one line at a time,
+//     whatever the trail's size. A line that is no event is counted and
+//     passed over.
+//  5. Files can be read by their owner only.
+//
+// It records what it is given: leaving secrets out is the caller's duty. The
+// trail is of this process; replicas keep one each.
+package audit

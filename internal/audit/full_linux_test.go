@@ -1,0 +1,104 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lighterage/lighterage/internal/audit"
+)
+
+// limitFiles makes writes beyond n bytes of any file fail, as on a full disk:
+// the last one is short.
+func limitFiles(t *testing.T, n uint64) (restore func()) {
+	t.Helper()
+	signals := make(chan os.Signal, 64) // or the kernel's signal ends the process
+	signal.Notify(signals, unix.SIGXFSZ)
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: n, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	restore = func() {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(func() {
+		restore()
+		signal.Stop(signals)
+	})
+	return restore
+}
+
+func TestAFullDiskIsToldAndBreaksNoLine(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, audit.FileConfig{Dir: dir})
+	restore := limitFiles(t, 10_000)
+	var told, recorded int
+	for i := range 30 {
+		e := push("team/app")
+		e.ID = fmt.Sprint(i)
+		err := f.Record(e)
+		switch {
+		case err == nil:
+			recorded++
+		case errors.Is(err, unix.EFBIG):
+			told++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if got := f.Stats(); recorded == 0 || told == 0 || got.Written != int64(recorded) || got.Failed != int64(told) || !errors.Is(got.Err, unix.EFBIG) {
+		t.Fatalf("%d recorded, %d failed, stats %+v", recorded, told, got)
+	}
+	if ids, sum := found(t, dir, audit.Query{}); len(ids) != recorded || sum.Broken != 0 {
+		t.Errorf("found %d events of %d, summary %+v", len(ids), recorded, sum)
+	}
+
+	restore()
+	record(t, f, push("after"))
+	if ids, sum := found(t, dir, audit.Query{}); len(ids) != recorded+1 || sum.Broken != 0 || ids[0] != "e-1" {
+		t.Errorf("with room again: found %d events of %d, summary %+v", len(ids), recorded+1, sum)
+	}
+	if got := f.Stats(); got.Err != nil {
+		t.Errorf("with room again: stats %+v", got)
+	}
+}
+
+func TestWithoutADescriptorTheTrailStaysWhole(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, audit.FileConfig{Dir: dir, MaxFile: 2 << 10, MaxTotal: 1 << 20})
+	record(t, f, push("a"))
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	recorded := 1
+	for range 5 {
+		if err = f.Record(push("b")); err != nil {
+			break
+		}
+		recorded++
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Fatalf("error %v, want %v", err, unix.EMFILE)
+	}
+	record(t, f, push("c"))
+	if ids, sum := found(t, dir, audit.Query{}); len(ids) != recorded+1 || sum.Broken != 0 {
+		t.Errorf("found %d events of %d, summary %+v", len(ids), recorded+1, sum)
+	}
+}
