@@ -49,7 +49,7 @@ type principals struct {
 }
 
 var (
-	accountPrincipal = regexp.MustCompile(`^(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?$`)
+	accountPrincipal = regexp.MustCompile(`^(?:([0-9]{12})|arn:aws[a-z-]*:iam::([0-9]{12}):root)$`)
 	arnPrincipal     = regexp.MustCompile(`^arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:user|role)/|sts::[0-9]{12}:(?:assumed-role/[^/*?]+/|federated-user/))[^*?\s]+$`)
 	servicePrincipal = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*\.amazonaws\.com(?:\.cn)?$`)
 	provider         = regexp.MustCompile(`^(?:arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$`)
@@ -94,8 +94,8 @@ func (p *principals) add(kind, s string) (known, good bool) {
 			p.everybody = true
 			return true, true
 		}
-		if m := accountPrincipal.FindStringSubmatch(s); m != nil && (len(s) == 12 || len(s) > 17) {
-			p.accounts = append(p.accounts, name.AccountID(m[1]))
+		if m := accountPrincipal.FindStringSubmatch(s); m != nil {
+			p.accounts = append(p.accounts, name.AccountID(m[1]+m[2]))
 			return true, true
 		}
 		p.arns = append(p.arns, s)
