@@ -63,7 +63,7 @@ var table = []row{
 	{"internal/api/awsquery", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
 	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/ecrmodel"}},
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/lightsailmodel"}},
-	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel", "internal/api/awsmodel/stsmodel"}},
+	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/stsmodel"}},
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 

@@ -18,7 +18,7 @@ import (
 // router gives a request to the front of its wire. It looks at the path as it
 // was decoded and never cleans it: what a hostile path means is the front's to
 // say.
-type router struct{ oci, aws, sts, ops http.Handler }
+type router struct{ oci, aws, query, ops http.Handler }
 
 const greeting = `This is Lighterage, a container image registry.
 
@@ -31,7 +31,7 @@ func (m *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/v2/"), path == "/v2":
 		m.oci.ServeHTTP(w, r)
 	case path == "/" && r.Method == http.MethodPost && awsquery.Match(r):
-		m.sts.ServeHTTP(w, r)
+		m.query.ServeHTTP(w, r)
 	case path == "/" && r.Method == http.MethodPost:
 		m.aws.ServeHTTP(w, r)
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/api/ops"
 	"github.com/lighterage/lighterage/internal/api/sts"
@@ -91,11 +92,15 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	query, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{sts.New()}, Authenticator: auth, Authorizer: decider})
+	if err != nil {
+		return nil, err
+	}
 	root := &router{
-		oci: oci.New(oci.Config{Catalogue: s.catalogue, Auth: authority, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
-		aws: json,
-		sts: sts.New(auth, decider),
-		ops: ops.New(s.ready),
+		oci:   oci.New(oci.Config{Catalogue: s.catalogue, Auth: authority, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
+		aws:   json,
+		query: query,
+		ops:   ops.New(s.ready),
 	}
 	s.handler = edge.Handler(root, edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle})
 	collector := gc.New(gc.Config{Meta: p.Meta, Blobs: p.Blobs, Logger: p.Logger, LayerGrace: c.LayerGrace, URLTTL: urlTTL})

@@ -11,8 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/lighterage/lighterage/internal/access"
-	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
@@ -56,7 +54,7 @@ func TestLittleIsReadOfWhoHasNoKey(t *testing.T) {
 				r.ContentLength = tt.size
 			}
 			w := httptest.NewRecorder()
-			awsquery.New(table(nil), &gate{begin: tt.begin}, access.New()).ServeHTTP(w, r)
+			front(t, &gate{begin: tt.begin}, table(nil)).ServeHTTP(w, r)
 			if tt.code == "" && w.Code != 200 || tt.code != "" && readError(t, w.Body).Code != tt.code {
 				t.Errorf("got %d %.200s", w.Code, w.Body)
 			}
@@ -98,7 +96,7 @@ func TestAllFormsTogetherHaveABound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := awsquery.New(table(nil), gates{tt.begin}, access.New())
+				h := front(t, gates{tt.begin}, table(nil))
 				const clients = 100
 				end, done := make(chan bool), make(chan bool)
 				for range clients {
@@ -139,7 +137,7 @@ func (c *crawling) Read(p []byte) (int, error) {
 
 func TestAFormMustArriveInTime(t *testing.T) {
 	body := &crawling{now: time.Unix(0, 0)}
-	h := edge.Handler(awsquery.New(table(nil), &gate{}, access.New()), edge.Options{
+	h := edge.Handler(front(t, &gate{}, table(nil)), edge.Options{
 		Logger: slog.New(slog.DiscardHandler), Clock: func() time.Time { return body.now }, Idle: time.Minute,
 	})
 	w := httptest.NewRecorder()

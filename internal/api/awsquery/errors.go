@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/fault"
 )
 
@@ -18,7 +18,9 @@ type wording struct {
 
 // byReason has the faults whose code is not their kind's. Codes and statuses:
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html; that
-// IncompleteSignature is a 400 was seen on the wire.
+// IncompleteSignature is a 400 was seen on the wire. That a parameter which is
+// none of its kind is a MalformedInput is seen with services of this protocol,
+// not with these.
 var byReason = map[fault.Reason]wording{
 	fault.CredentialMissing:   {"MissingAuthenticationToken", http.StatusForbidden, "Request is missing Authentication Token"},
 	fault.CredentialUnknown:   {"InvalidClientTokenId", http.StatusForbidden, "The security token included in the request is invalid."},
@@ -48,42 +50,83 @@ var byKind = map[fault.Kind]wording{
 	fault.Unavailable:     {"ServiceUnavailable", http.StatusServiceUnavailable, "The request has failed due to a temporary failure of the server."},
 }
 
-type errorBody struct {
-	Type    string // whose fault it is
+// style words violated constraints; its code is AWS's common one.
+var style = awsplan.Validation("ValidationError")
+
+// Answer is an error as the client sees it.
+type Answer struct {
+	Status  int
 	Code    string
 	Message string
 }
 
-func (f *front) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	edge.From(r.Context()).Err = err
-	words := word(fault.Of(err))
-	side := "Sender"
-	if words.status >= http.StatusInternalServerError {
-		side = "Receiver"
+// Answer returns what the service answers for an error: the protocol's own
+// line, else the service's, else that of the error's kind, without a detail
+// where the server failed.
+func (s *Service) Answer(err error) Answer {
+	f := fault.Of(err)
+	if _, ours := byReason[f.Reason]; !ours && !general(f) && s.Errors != nil {
+		if code, message, ok := s.Errors(f); ok {
+			return Answer{Status: s.status(code), Code: code, Message: message}
+		}
 	}
-	f.write(w, r, words.status, "ErrorResponse", []element{
-		{"Error", errorBody{side, words.code, words.sentence}},
-		{"RequestId", edge.From(r.Context()).ID},
-	})
+	return s.own(f)
 }
 
-// word returns the code, status and whole sentence of a fault.
-func word(e *fault.Error) wording {
-	words, ok := byReason[e.Reason]
-	if !ok {
-		words = byKind[e.Kind()]
-	}
-	switch {
-	case words.status >= http.StatusInternalServerError:
-		return words // what failed inside is for the log
-	case e.Reason == fault.AccessDenied && e.Action != "":
-		words.sentence = strings.TrimSpace("User: " + e.Principal + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource + " " + e.Detail)
-	case e.Reason == fault.OperationNotOffered && e.Value != "":
-		words.sentence = e.Value + " is not offered by this server"
-	case e.Reason == fault.OperationUnknown && e.Detail != "":
-		words.code, words.sentence = "InvalidAction", e.Detail
-	case e.Detail != "":
-		words.sentence = e.Detail
-	}
-	return words
+// general reports whether a fault is this package's to word whatever the
+// service says.
+func general(f *fault.Error) bool {
+	return f.Reason == fault.AccessDenied || f.Reason == fault.Overloaded
 }
+
+// status returns the status of a code: the model's, else that of whoever else
+// has it, else that of all errors of clients.
+func (s *Service) status(code string) int {
+	if e, ok := s.Model.ErrorCode(code); ok && e.Status != 0 {
+		return e.Status
+	}
+	for _, words := range byReason {
+		if words.code == code {
+			return words.status
+		}
+	}
+	for _, words := range byKind {
+		if words.code == code {
+			return words.status
+		}
+	}
+	return http.StatusBadRequest
+}
+
+// own returns the answer of a fault that the service has no line for.
+func (s *Service) own(f *fault.Error) Answer {
+	words, ok := byReason[f.Reason]
+	if !ok {
+		words = byKind[f.Kind()]
+	}
+	a := Answer{Status: words.status, Code: words.code, Message: words.sentence}
+	switch {
+	case f.Kind() == fault.Internal:
+		if e, ok := s.Model.ErrorCode(failure); ok {
+			a.Code, a.Status = failure, e.Status
+		}
+	case a.Status >= http.StatusInternalServerError: // what failed inside is for the log
+	case f.Reason == fault.AccessDenied && f.Action != "":
+		a.Message = strings.TrimSpace("User: " + f.Principal + " is not authorized to perform: " + f.Action + " on resource: " + f.Resource + " " + f.Detail)
+	case f.Reason == fault.OperationNotOffered && f.Value != "":
+		a.Message = f.Value + " is not offered by this server"
+	case f.Reason == fault.OperationUnknown && f.Detail != "":
+		a.Code, a.Message = "InvalidAction", f.Detail
+	case f.Reason == fault.BodyMalformed && f.Member != "":
+		a.Code, a.Message = "MalformedInput", f.Detail
+	case f.Reason == fault.ParameterInvalid && f.Constraint != "":
+		a.Message = style.Message(f)
+	case f.Detail != "":
+		a.Message = f.Detail
+	}
+	return a
+}
+
+// failure is the code that a service uses for its own failures, if its model
+// has it.
+const failure = "ServiceFailure"

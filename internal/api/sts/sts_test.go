@@ -2,14 +2,12 @@ package sts_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +20,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/awsmodel/stsmodel"
+	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/sts"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
@@ -55,7 +55,10 @@ func serve(t *testing.T, key identity.AccessKey, now func() time.Time) awssts.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := sts.New(auth, access.New())
+	handler, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{sts.New()}, Authenticator: auth, Authorizer: access.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(edge.With(r.Context(), &edge.Request{ID: "11111111-2222-3333-4444-555555555555"})))
 	}))
@@ -139,24 +142,14 @@ func TestAssumeRoleIsNotOffered(t *testing.T) {
 	wantAPIError(t, err, 400, "UnknownOperationException", "AssumeRoleWithWebIdentity is not offered by this server")
 }
 
-func TestEveryModelledOperationIsOfferedOrRefusedByName(t *testing.T) {
-	text, err := os.ReadFile("../../../models/sts.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var model struct {
-		Operations map[string]any
-		Metadata   struct{ APIVersion string }
-	}
-	if err := json.Unmarshal(text, &model); err != nil {
-		t.Fatal(err)
-	}
-	if len(model.Operations) < 5 {
-		t.Fatalf("the model has only %d operations", len(model.Operations))
+func TestEveryOperationIsOfferedOrRefusedByName(t *testing.T) {
+	operations := sts.New().NotOffered
+	for _, o := range stsmodel.Model.Operations {
+		operations = append(operations, o.Name)
 	}
 	o := serve(t, root, time.Now)
-	for operation := range model.Operations {
-		response, err := http.PostForm(*o.BaseEndpoint, url.Values{"Action": {operation}, "Version": {model.Metadata.APIVersion}})
+	for _, operation := range operations {
+		response, err := http.PostForm(*o.BaseEndpoint, url.Values{"Action": {operation}, "Version": {stsmodel.Model.Version}})
 		if err != nil {
 			t.Fatal(err)
 		}
