@@ -52,6 +52,7 @@ var table = []row{
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 
 	{"internal/audit", nil},
+	{"internal/throttle", nil},
 	{"internal/config", []string{"words"}},
 	{"internal/edge", []string{"words"}},
 	{"internal/worker", []string{"words", "internal/meta"}},
@@ -67,7 +68,7 @@ var table = []row{
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
-	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit"}},
+	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/throttle"}},
 	{"cmd/lighterage", []string{"words", "internal/config", "internal/server"}},
 
 	{"internal/archtest", nil},
