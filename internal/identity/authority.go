@@ -116,7 +116,7 @@ func (a *Authority) add(k AccessKey) error {
 
 // caller returns whom the key speaks for.
 func (k key) caller(region name.Region, scope Scope) Caller {
-	return Caller{Account: k.Account, ARN: k.ARN, UserID: k.UserID, KeyID: k.ID, Region: region, Scope: scope}
+	return Caller{Account: k.Account, ARN: k.ARN, UserID: k.UserID, KeyID: k.ID, Region: region, Scope: scope, Kind: Root}
 }
 
 // storedSecret reads the store's signing secret, and makes it if there is

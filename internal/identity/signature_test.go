@@ -45,8 +45,8 @@ func TestASignedRequestNamesItsCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := identity.Caller{Account: account, ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012", KeyID: keyID, Region: region, Scope: identity.FullScope}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want := identity.Caller{Account: account, ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012", KeyID: keyID, Region: region, Scope: identity.FullScope, Kind: identity.Root}
+	if diff := cmp.Diff(want, got, addresses); diff != "" {
 		t.Errorf("caller (-want +got):\n%s", diff)
 	}
 }

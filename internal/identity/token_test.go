@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
@@ -21,7 +23,10 @@ import (
 
 var ctx = context.Background()
 
-var root = identity.Caller{Account: account, ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012", KeyID: keyID, Region: region}
+var root = identity.Caller{Account: account, ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012", KeyID: keyID, Region: region, Kind: identity.Root}
+
+// addresses lets go-cmp compare callers.
+var addresses = cmpopts.EquateComparable(netip.Addr{})
 
 func issue(t testing.TB, a *identity.Authority, scope identity.Scope) identity.Token {
 	t.Helper()
@@ -53,11 +58,11 @@ func TestATokenSpeaksForItsCallerForTwelveHours(t *testing.T) {
 			for _, at := range []time.Time{start, start.Add(12*time.Hour - time.Millisecond)} {
 				c.now = at
 				got, err := a.VerifyToken(ctx, "AWS", token.Password)
-				if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				if diff := cmp.Diff(want, got, addresses); diff != "" || err != nil {
 					t.Errorf("VerifyToken: %v (-want +got):\n%s", err, diff)
 				}
 				got, err = a.VerifyBasic(ctx, basic("AWS", token.Password))
-				if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				if diff := cmp.Diff(want, got, addresses); diff != "" || err != nil {
 					t.Errorf("VerifyBasic: %v (-want +got):\n%s", err, diff)
 				}
 			}
@@ -261,7 +266,7 @@ func TestBasicHeaders(t *testing.T) {
 					wantReason(t, err, tt.want)
 					continue
 				}
-				if diff := cmp.Diff(root, got); diff != "" || err != nil {
+				if diff := cmp.Diff(root, got, addresses); diff != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, diff)
 				}
 			}
