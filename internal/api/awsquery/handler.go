@@ -217,7 +217,7 @@ func (x *exchange) act(op *Operation, call *Call, in reflect.Value) (any, error)
 		return nil, style.Fault(*bad)
 	}
 	if !op.open {
-		resource, err := op.resource(call, in.Interface())
+		resource, err := op.resource(x.r.Context(), call, in.Interface())
 		if err != nil {
 			return nil, err
 		}

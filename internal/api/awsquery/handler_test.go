@@ -124,7 +124,7 @@ func TestWithoutAccessNothingRuns(t *testing.T) {
 	ran := false
 	s := table(nil)
 	s.Operations[0] = awsquery.Op("Echo", "echo:Echo",
-		func(*awsquery.Call, *toySaid) (access.Resource, error) {
+		func(context.Context, *awsquery.Call, *toySaid) (access.Resource, error) {
 			return access.Resource{Account: "210987654321", ARN: "arn:x"}, nil
 		},
 		func(context.Context, *awsquery.Call, *toySaid) (*toySaid, error) { ran = true; return &toySaid{}, nil })

@@ -47,7 +47,7 @@ type Operation struct {
 	open     bool
 	relaxed  []string
 	in, out  reflect.Type
-	resource func(*Call, any) (access.Resource, error)
+	resource func(context.Context, *Call, any) (access.Resource, error)
 	handle   func(context.Context, *Call, any) (any, error)
 
 	// Filled by New.
@@ -56,17 +56,20 @@ type Operation struct {
 }
 
 // Op returns the row of an operation. resource names what the action is done
-// to, from a validated input: Everything if the action knows no resources.
+// to, from a validated input: Everything if the action knows no resources. What
+// it looks up to tell so is nothing that its answers or errors may show.
 // handle is called once access allowed it, and returns a fault for every
 // foreseen error.
 func Op[In, Out any](
 	operation, action string,
-	resource func(*Call, *In) (access.Resource, error),
+	resource func(context.Context, *Call, *In) (access.Resource, error),
 	handle func(context.Context, *Call, *In) (*Out, error),
 ) Operation {
 	o := Open(operation, action, handle)
 	o.open = false
-	o.resource = func(c *Call, in any) (access.Resource, error) { return resource(c, in.(*In)) }
+	o.resource = func(ctx context.Context, c *Call, in any) (access.Resource, error) {
+		return resource(ctx, c, in.(*In))
+	}
 	return o
 }
 
@@ -96,7 +99,7 @@ func (o Operation) Relax(paths ...string) Operation {
 
 // Everything is the resource of actions that IAM knows no narrower one for: *
 // in the caller's account.
-func Everything[In any](c *Call, _ *In) (access.Resource, error) {
+func Everything[In any](_ context.Context, c *Call, _ *In) (access.Resource, error) {
 	return access.Resource{Account: c.Caller.Account, ARN: "*"}, nil
 }
 
