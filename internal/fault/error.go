@@ -25,6 +25,8 @@ type Error struct {
 	Upload     string   // upload id
 	Service    string   // Lightsail container service
 	Image      string   // Lightsail image name, ":service.label.N"
+	Entity     string   // what sort of thing of an account's directory: "user", "access key"
+	Name       string   // the name, id or ARN of the entity
 
 	Member     string // input member, as the wire names it
 	Value      string // its offending value
@@ -58,6 +60,7 @@ func (e *Error) Error() string {
 	for _, s := range []struct{ key, value string }{
 		{"account", e.Account}, {"repository", e.Repository}, {"tag", e.Tag}, {"digest", e.Digest},
 		{"digests", strings.Join(e.Digests, " ")}, {"upload", e.Upload}, {"service", e.Service}, {"image", e.Image},
+		{"entity", e.Entity}, {"name", e.Name},
 		{"member", e.Member}, {"constraint", e.Constraint}, {"quota", e.Quota}, {"kms", e.KMSError},
 		{"principal", e.Principal}, {"action", e.Action}, {"resource", e.Resource}, {"detail", e.Detail},
 	} {

@@ -92,11 +92,11 @@ func TestAnyOtherErrorIsUnexpectedAndKept(t *testing.T) {
 func TestTheTextForLogsHasEverySubject(t *testing.T) {
 	e := &fault.Error{
 		Reason: fault.TagImmutable, Account: "012345678901", Repository: "app", Tag: "v1", Digest: "sha256:a",
-		Digests: []string{"sha256:b", "sha256:c"}, Upload: "u", Service: "s", Image: ":s.l.1", Member: "m", Constraint: "c",
+		Digests: []string{"sha256:b", "sha256:c"}, Upload: "u", Service: "s", Image: ":s.l.1", Entity: "user", Name: "n", Member: "m", Constraint: "c",
 		Quota: "q", KMSError: "k", Principal: "p", Action: "a", Resource: "r", Detail: "d", Err: io.EOF,
 	}
 	const want = `tag immutable account="012345678901" repository="app" tag="v1" digest="sha256:a" digests="sha256:b sha256:c"` +
-		` upload="u" service="s" image=":s.l.1" member="m" constraint="c" quota="q" kms="k" principal="p" action="a"` +
+		` upload="u" service="s" image=":s.l.1" entity="user" name="n" member="m" constraint="c" quota="q" kms="k" principal="p" action="a"` +
 		` resource="r" detail="d": EOF`
 	if got := e.Error(); got != want {
 		t.Errorf("%s\nwant %s", got, want)

@@ -73,6 +73,15 @@ const (
 	ServiceMissing // no container service in the account and region yet
 	RegisteredImageNotFound
 
+	// The directory of an account: users, groups, roles, policies, keys.
+	EntityNotFound      // Entity, Name
+	EntityExists        // Entity, Name
+	EntityInUse         // Entity, Name, Constraint: what keeps it from going
+	EntityProtected     // Entity, Name: not the account's to change
+	PolicyMalformed     // Detail is the sentence
+	PolicyNotAttachable // Name: the policy's ARN
+	InputRefused        // Detail is the sentence: a rule that no constraint of one member says
+
 	// Quotas and load.
 	LimitExceeded // Quota, Limit
 	Overloaded
@@ -136,6 +145,13 @@ var reasons = [...]struct {
 	ServiceExists:           {"service exists", Conflict},
 	ServiceMissing:          {"no container service", Conflict},
 	RegisteredImageNotFound: {"registered image not found", NotFound},
+	EntityNotFound:          {"entity not found", NotFound},
+	EntityExists:            {"entity exists", Conflict},
+	EntityInUse:             {"entity in use", Conflict},
+	EntityProtected:         {"entity protected", Denied},
+	PolicyMalformed:         {"policy malformed", Invalid},
+	PolicyNotAttachable:     {"policy not attachable", Invalid},
+	InputRefused:            {"input refused", Invalid},
 	LimitExceeded:           {"limit exceeded", Exceeded},
 	Overloaded:              {"overloaded", Throttled},
 	StoreFull:               {"store full", Unavailable},
