@@ -51,6 +51,13 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
 
+	// RecentAccessVersion returns what AccessVersion returned at most half a
+	// second ago, and no less than what any update that has returned to this
+	// process made of it. It costs next to nothing: caches of what decisions
+	// depend on ask at every use. A cache may remember the version that it had
+	// from here before it began the View that it was filled in.
+	RecentAccessVersion(ctx context.Context) (int64, error)
+
 	// Ping reports whether the store can be read now.
 	Ping(ctx context.Context) error
 	// Close waits for what runs and releases the store.

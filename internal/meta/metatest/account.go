@@ -1,6 +1,7 @@
 package metatest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -220,6 +221,9 @@ func testAccessVersion(f *fixture) {
 	} {
 		before := version()
 		f.update(c.act)
+		if got, err := f.store.RecentAccessVersion(context.Background()); err != nil || got != before+c.raises {
+			f.Errorf("%s: the recent version is %d, %v; want %d", c.what, got, err, before+c.raises)
+		}
 		if got := version(); got != before+c.raises {
 			f.Errorf("%s: the version went from %d to %d, want %d more", c.what, before, got, c.raises)
 		}

@@ -43,7 +43,7 @@ func (f *Faults) FailUpdate(n int, mode Mode) {
 	f.at[f.updates+n] = mode
 }
 
-// SetDown makes every View, Update and Ping fail with the error, untried,
+// SetDown makes every View, Update, RecentAccessVersion and Ping fail with the error, untried,
 // until it is nil.
 func (f *Faults) SetDown(err error) {
 	f.mu.Lock()
@@ -73,6 +73,15 @@ func (f *Faults) View(ctx context.Context, fn func(meta.Tx) error) error {
 		return err
 	}
 	return f.Store.View(ctx, fn)
+}
+
+// RecentAccessVersion asks the store unless it is down, as if it had been for a
+// while.
+func (f *Faults) RecentAccessVersion(ctx context.Context) (int64, error) {
+	if err := f.isDown(); err != nil {
+		return 0, err
+	}
+	return f.Store.RecentAccessVersion(ctx)
 }
 
 // Ping asks the store unless it is down.

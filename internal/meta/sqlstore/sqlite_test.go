@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -128,5 +129,40 @@ func TestAStopBesideAForeignReaderLosesNothing(t *testing.T) {
 	defer s.Close()
 	if !hasSecret(s, "before") || !hasSecret(s, "after") {
 		t.Error("what was committed is lost")
+	}
+}
+
+func TestARecentAccessVersionIsNeverOld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	s := openSQLite(t, path)
+	if _, err := s.RecentAccessVersion(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	closed := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := s.RecentAccessVersion(t.Context())
+		if errors.Is(err, meta.ErrUnavailable) {
+			return
+		}
+		if time.Since(closed) > 2*time.Second {
+			t.Fatalf("two seconds after the store has closed: %v", err)
+		}
+		<-tick.C
+	}
+}
+
+func BenchmarkRecentAccessVersion(b *testing.B) {
+	s := openSQLite(b, filepath.Join(b.TempDir(), "meta.db"))
+	defer s.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.RecentAccessVersion(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

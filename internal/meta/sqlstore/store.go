@@ -51,6 +51,7 @@ type Options struct {
 type Store struct {
 	engine     engine
 	registries *registries
+	recent     *recent
 
 	gate   sync.RWMutex // held shared by what runs; Close takes it whole
 	closed bool
@@ -68,7 +69,9 @@ type engine interface {
 
 var errClosed = fmt.Errorf("%w: closed", meta.ErrUnavailable)
 
-func newStore(e engine) *Store { return &Store{engine: e, registries: &registries{}} }
+func newStore(e engine) *Store {
+	return &Store{engine: e, registries: &registries{}, recent: newRecent()}
+}
 
 // View runs fn in a transaction that only reads.
 func (s *Store) View(ctx context.Context, fn func(meta.Tx) error) error {
@@ -91,14 +94,19 @@ func (s *Store) Update(ctx context.Context, fn func(meta.Tx) error) error {
 		return err
 	}
 	var learned map[registryKey]int64
+	var raised int64
 	err := s.engine.update(ctx, func(t *tx) error {
 		t.registries = s.registries
 		err := t.run(fn)
-		learned = t.learned
+		learned, raised = t.learned, t.raised
 		return err
 	})
+	if errors.Is(err, meta.ErrInDoubt) {
+		s.recent.forget()
+	}
 	if err == nil {
 		s.registries.add(learned)
+		s.recent.learn(raised)
 	}
 	return err
 }

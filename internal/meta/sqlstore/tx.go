@@ -35,7 +35,8 @@ type tx struct {
 	registries *registries
 	learned    map[registryKey]int64 // cached when the transaction is committed
 	time       time.Time
-	access     bool // what decisions depend on was changed
+	access     bool  // what decisions depend on was changed
+	raised     int64 // what the access version becomes with the commit
 	failed     error
 }
 
