@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/lighterage/lighterage/internal/name"
+import (
+	"bytes"
+
+	"github.com/lighterage/lighterage/internal/name"
+)
 
 // Request is what is to be decided.
 type Request struct {
@@ -15,7 +19,8 @@ type Request struct {
 }
 
 // Named is a document and the name that decisions call it by. Without a
-// document it allows and denies nothing.
+// document it allows and denies nothing: a boundary, session or trust policy
+// that must be there and cannot be had is one without a document.
 type Named struct {
 	Name     string
 	Document *Document
@@ -28,7 +33,7 @@ type Policies struct {
 	Session  []Named // of the session; if empty it is not restricted
 	Resource []Named // of the repository
 	Registry []Named // of the repository's registry
-	Trust    []Named // of the role that is assumed; if not empty it must allow
+	Trust    []Named // of the role that is assumed: not empty then, and must allow
 }
 
 // Evaluate decides.
@@ -54,8 +59,9 @@ type Policies struct {
 //
 // Somebody without an account is allowed by the resource's side alone.
 func Evaluate(r Request, p Policies) Decision {
-	var e evaluation
-	e.begin(&r, &p)
+	// Written out, and space beside e: the compiler then keeps both on the stack.
+	var space [64]byte
+	e := evaluation{request: &r, action: appendLower(space[:0], r.Action), bounded: len(p.Boundary) > 0}
 	return e.decide(&p)
 }
 
@@ -67,8 +73,7 @@ type evaluation struct {
 	depends bool      // a key was looked up
 	absent  *[]string // collects keys without a value; nil: not asked for
 
-	actionSpace [64]byte
-	buffer      [256]byte
+	buffer [256]byte // where values with variables are made
 }
 
 // found is an Allow, and how it names the principal.
@@ -78,12 +83,6 @@ type found struct {
 	policy    string
 	statement int
 	sid       string
-}
-
-func (e *evaluation) begin(r *Request, p *Policies) {
-	e.request = r
-	e.action = appendLower(e.actionSpace[:0], r.Action)
-	e.bounded = len(p.Boundary) > 0
 }
 
 // lookup returns the values of a key in lower case.
@@ -180,16 +179,19 @@ func best(all ...found) found {
 	return b
 }
 
+var colon = []byte(":")
+
 // layer looks through the documents of one layer. It returns a denial if one
 // denies, and puts the Allow that is limited least into allow.
 func (e *evaluation) layer(l Layer, documents []Named, allow *found) Decision {
+	vendor, _, _ := bytes.Cut(e.action, colon)
 	for i := range documents {
 		d := documents[i].Document
 		if d == nil {
 			continue
 		}
-		for _, table := range [2][]int32{d.exact[string(e.action)], d.wild} {
-			for _, at := range table {
+		for _, candidates := range [...][]int32{d.exact[string(e.action)], d.byVendor[string(vendor)], d.rest} {
+			for _, at := range candidates {
 				s := &d.statements[at]
 				g, why := e.statement(s)
 				switch {

@@ -119,9 +119,7 @@ func Explain(r Request, p Policies) (Decision, []Line) {
 func explain(r *Request, p *Policies, l Layer, named Named, at int) Line {
 	s := &named.Document.statements[at]
 	line := Line{Layer: l, Policy: named.Name, Statement: at, Sid: s.sid, Allow: s.allow, Start: s.start, End: s.end}
-	var e evaluation
-	e.begin(r, p)
-	e.absent = &line.Missing
+	e := evaluation{request: r, action: appendLower(nil, r.Action), bounded: len(p.Boundary) > 0, absent: &line.Missing}
 	g, why := e.statement(s)
 	line.Matched = why.mismatch == matches
 	line.Why = e.phrase(s, g, why)
@@ -133,7 +131,7 @@ func explain(r *Request, p *Policies, l Layer, named Named, at int) Line {
 func (e *evaluation) phrase(s *statement, g grade, why reason) string {
 	not := func(exception bool, element, value string) string {
 		if exception {
-			return "Not" + element + " excepts " + value
+			return "Not" + element + " exempts " + value
 		}
 		return element + " does not match " + value
 	}

@@ -72,11 +72,42 @@ func appendLower(b []byte, s string) []byte {
 	return b
 }
 
+// like is glob for a pattern that is known beforehand: runs are what stands
+// between its stars. Its cost is about len(s), whatever the pattern.
+func like(runs []string, s string) bool {
+	first, last := runs[0], runs[len(runs)-1]
+	if len(runs) == 1 {
+		return s == first
+	}
+	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, run := range runs[1 : len(runs)-1] {
+		at := strings.Index(s, run)
+		if at < 0 {
+			return false
+		}
+		s = s[at+len(run):]
+	}
+	return true
+}
+
 // template is a value that may hold policy variables. Wildcards are compiled
 // if the place allows them.
 type template struct {
-	fixed string // the value, if there are no parts
+	fixed string   // the value, if there are no parts
+	runs  []string // its text between stars, if it has no other wildcard
 	parts []part
+}
+
+// fix makes a template without variables.
+func fix(compiled string) template {
+	t := template{fixed: compiled}
+	if strings.IndexByte(compiled, anyOne) < 0 {
+		t.runs = strings.Split(compiled, "\xff")
+	}
+	return t
 }
 
 // part is a literal, or a variable if it has a key.
@@ -96,7 +127,7 @@ func literal(text string, wild bool) template {
 	if wild {
 		text = wildcards.Replace(text)
 	}
-	return template{fixed: text}
+	return fix(text)
 }
 
 // compile makes a value with variables. It reports false for a variable that
@@ -132,7 +163,7 @@ func compile(text string, wild bool) (template, bool) {
 		t.parts = append(t.parts, p)
 	}
 	if len(t.parts) == 1 && t.parts[0].key == "" {
-		return template{fixed: t.parts[0].literal}, true
+		return fix(t.parts[0].literal), true
 	}
 	return t, true
 }
@@ -180,7 +211,10 @@ func (t template) expand(e *evaluation) ([]byte, bool) {
 // matches reports whether s matches the value as a pattern, and whether the
 // value could be made.
 func (t template) matches(e *evaluation, s string) (matched, known bool) {
-	if t.parts == nil {
+	switch {
+	case t.runs != nil:
+		return like(t.runs, s), true
+	case t.parts == nil:
 		return glob(t.fixed, s), true
 	}
 	b, ok := t.expand(e)

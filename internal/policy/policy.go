@@ -23,7 +23,10 @@
 // name's grants.
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says what a document is for, and so which elements it must and may
 // have.
@@ -53,8 +56,12 @@ type Document struct {
 	id         string
 	variables  bool // of the version 2012-10-17
 	statements []statement
-	exact      map[string][]int32 // statements that name an action whole, by it in lower case
-	wild       []int32            // statements with a wildcard or a NotAction
+
+	// Where a statement for an action can be: under the action in lower case,
+	// under its vendor if there is a wildcard behind that, or anywhere. One
+	// statement may stand in several tables, but in each only once per key.
+	exact, byVendor map[string][]int32
+	rest            []int32
 }
 
 type statement struct {
@@ -136,16 +143,31 @@ func (d *Document) ContextKeys() []string {
 
 // index makes the tables by which an evaluation finds statements.
 func (d *Document) index() {
-	d.exact = map[string][]int32{}
-	for i, s := range d.statements {
-		if s.notActions || slices.ContainsFunc(s.actions, hasWildcard) {
-			d.wild = append(d.wild, int32(i))
+	d.exact, d.byVendor = map[string][]int32{}, map[string][]int32{}
+	for i := range d.statements {
+		s, at := &d.statements[i], int32(i)
+		if s.notActions {
+			d.rest = once(d.rest, at)
 			continue
 		}
 		for _, a := range s.actions {
-			if at := d.exact[a]; len(at) == 0 || at[len(at)-1] != int32(i) {
-				d.exact[a] = append(at, int32(i))
+			vendor, _, _ := strings.Cut(a, ":")
+			switch {
+			case !hasWildcard(a):
+				d.exact[a] = once(d.exact[a], at)
+			case hasWildcard(vendor):
+				d.rest = once(d.rest, at)
+			default:
+				d.byVendor[vendor] = once(d.byVendor[vendor], at)
 			}
 		}
 	}
+}
+
+// once appends a statement that may be the last one already.
+func once(to []int32, at int32) []int32 {
+	if n := len(to); n > 0 && to[n-1] == at {
+		return to
+	}
+	return append(to, at)
 }

@@ -248,7 +248,8 @@ func evaluate(t *testing.T, p policy.Policies, question string) string {
 		t.Errorf("%s: Explain decides %+v, Evaluate %+v", question, same, d)
 	}
 	for _, l := range lines {
-		answer += fmt.Sprintf("\n  %s, %s #%d %s: %s", l.Layer, l.Policy, l.Statement, l.Sid, l.Why)
+		at := strings.TrimSpace(fmt.Sprintf("%s #%d %s", l.Policy, l.Statement, l.Sid))
+		answer += fmt.Sprintf("\n  %s, %s: %s", l.Layer, at, l.Why)
 		if len(l.Missing) > 0 {
 			answer += " (without " + strings.Join(l.Missing, " ") + ")"
 		}
