@@ -18,12 +18,12 @@ var groups = map[string][]string{
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/access",
-		"internal/gc",
+		"internal/gc", "internal/directory",
 	},
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
-		"internal/api/sts", "internal/api/oci", "internal/api/ops",
+		"internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
 	},
 }
 
@@ -48,6 +48,7 @@ var table = []row{
 	{"internal/registry", []string{"words", "contracts"}},
 	{"internal/identity", []string{"words", "contracts"}},
 	{"internal/access", []string{"words", "contracts", "internal/identity"}},
+	{"internal/directory", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 
@@ -65,6 +66,7 @@ var table = []row{
 	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/ecrmodel"}},
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/lightsailmodel"}},
 	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/stsmodel"}},
+	{"internal/api/iam", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/iammodel"}},
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
