@@ -53,6 +53,7 @@ var table = []row{
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 
 	{"internal/audit", nil},
+	{"internal/certificate", nil},
 	{"internal/throttle", nil},
 	{"internal/config", []string{"words"}},
 	{"internal/edge", []string{"words"}},
@@ -70,7 +71,7 @@ var table = []row{
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
-	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/throttle"}},
+	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle"}},
 	{"cmd/lighterage", []string{"words", "internal/config", "internal/server"}},
 
 	{"internal/archtest", nil},
@@ -89,16 +90,18 @@ type place struct {
 
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
-		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4"}},
+		// Certificates: the client that an ACME CA is asked with.
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/pressly/goose/...", why: "migrations are the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/spf13/...", why: "flags are the command's and the loader's", only: []string{"cmd/lighterage", "internal/config"}},
 	{path: "github.com/knadh/koanf/...", why: "settings are read once, by the loader", only: []string{"internal/config"}},
-	{path: "os", names: fileCalls, why: "files are the disk store's, the audit trail's, the loader's and the command's",
+	{path: "os", names: fileCalls, why: "files are the disk store's, the audit trail's, the certificates', the loader's and the command's",
 		// The audit trail does not go through a store: it must be written when the store fails.
-		only: []string{"internal/blob/disk", "internal/audit", "internal/config", "cmd/lighterage"}},
+		// Certificates are renewed by others, as files; keys of ours are for the owner alone.
+		only: []string{"internal/blob/disk", "internal/audit", "internal/certificate", "internal/config", "cmd/lighterage"}},
 	{path: "os", names: []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, why: "settings come through config",
 		only: []string{"internal/config"}},
 	{path: "os", names: []string{"Exit"}, why: "only a command ends the process", only: []string{"cmd/lighterage"}},
