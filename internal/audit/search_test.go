@@ -105,6 +105,26 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+func TestFilesThatEndedBeforeAreNotRead(t *testing.T) {
+	dir := story(t) // one event in each of six files
+	for n := 1; n <= 3; n++ {
+		path := filepath.Join(dir, fmt.Sprintf("audit-%012d.jsonl", n))
+		if err := os.Chtimes(path, noon, noon.Add(time.Duration(n)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, oldest := range []bool{true, false} {
+		_, sum := found(t, dir, audit.Query{OldestFirst: oldest, Filter: audit.Filter{From: noon.Add(2 * time.Hour)}})
+		if sum.Read != 3 {
+			t.Errorf("%d lines were read, want those of the three later files", sum.Read)
+		}
+	}
+	// Within the hour that clocks may differ by, all are.
+	if _, sum := found(t, dir, audit.Query{Filter: audit.Filter{From: noon.Add(time.Hour)}}); sum.Read != 6 {
+		t.Errorf("%d lines were read, want 6", sum.Read)
+	}
+}
+
 func TestFiltersThatAskForNothing(t *testing.T) {
 	dir := story(t)
 	for name, f := range map[string]audit.Filter{
