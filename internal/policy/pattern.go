@@ -15,11 +15,14 @@ const (
 var wildcards = strings.NewReplacer("*", "\xff", "?", "\xfe")
 
 // hasWildcard reports whether the compiled pattern is more than a literal.
-func hasWildcard(pattern string) bool { return strings.ContainsAny(pattern, "\xff\xfe") }
+func hasWildcard(pattern string) bool {
+	return strings.IndexByte(pattern, anyRun) >= 0 || strings.IndexByte(pattern, anyOne) >= 0
+}
 
 // glob reports whether the whole of s matches the compiled pattern. It
 // remembers only the last star: the earlier ones took the least they could,
-// and more would not help. Its cost is at most len(p)*len(s).
+// and more would not help. Its cost is at most len(p)*len(s). A character is a
+// rune, or a byte that belongs to none.
 func glob[P, S string | []byte](p P, s S) bool {
 	at, star, mark := 0, -1, 0
 	for i := 0; i < len(s); {

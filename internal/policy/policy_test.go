@@ -28,9 +28,9 @@ const (
 // each question.
 type answers func(t *testing.T, input string) func(question string) string
 
-func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 90, parseCase) }
-func TestConditions(t *testing.T) { runFiles(t, "condition*.txt", 200, conditionCase) }
-func TestEvaluate(t *testing.T)   { runFiles(t, "evaluate*.txt", 150, evaluateCase) }
+func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 190, parseCase) }
+func TestConditions(t *testing.T) { runFiles(t, "condition*.txt", 480, conditionCase) }
+func TestEvaluate(t *testing.T)   { runFiles(t, "evaluate*.txt", 360, evaluateCase) }
 
 // runFiles runs the files, which have at least so many questions.
 func runFiles(t *testing.T, pattern string, atLeast int, a answers) {
