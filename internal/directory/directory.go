@@ -48,6 +48,7 @@ func New(c Config) *Directory { return &Directory{c} }
 type (
 	ResourceTag   = meta.ResourceTag
 	PrincipalKind = meta.PrincipalKind
+	PrincipalID   = meta.PrincipalID
 	PolicyRef     = meta.PolicyRef
 	Use           = meta.Use
 )
@@ -67,6 +68,7 @@ const (
 	GroupEntity     = "group"
 	RoleEntity      = "role"
 	AccessKeyEntity = "access key"
+	MemberEntity    = "group member" // Value of a fault is the group
 	PolicyEntity    = "policy"
 	VersionEntity   = "policy version"
 	InlineEntity    = "inline policy"

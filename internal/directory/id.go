@@ -69,6 +69,14 @@ func checkName(member, s string, most int) error {
 	return nil
 }
 
+// checkNamed checks the name of an entity and its path. ParameterInvalid.
+func checkNamed(member, s string, most int, path string) error {
+	if err := checkName(member, s, most); err != nil {
+		return err
+	}
+	return checkPath(path)
+}
+
 // checkPath checks a path. ParameterInvalid.
 func checkPath(s string) error {
 	if len(s) > maxPath || !entityPath.MatchString(s) {

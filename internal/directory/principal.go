@@ -97,6 +97,90 @@ func (d *Directory) quotaOf(kind PrincipalKind) (quota string, limit int64) {
 	return "RolesPerAccount", d.Limits.Roles
 }
 
+// get returns a principal with its tags. EntityNotFound.
+func (d *Directory) get(ctx context.Context, account name.AccountID, kind PrincipalKind, called string) (Principal, error) {
+	var found Principal
+	err := d.view(ctx, func(tx meta.Tx) error {
+		row, err := find(tx, account, kind, called, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		found, err = describe(tx, row)
+		return err
+	})
+	return found, err
+}
+
+// list lists principals by name, without their tags.
+func (d *Directory) list(ctx context.Context, account name.AccountID, kind PrincipalKind, path string, page Page[string]) (found []Principal, more bool, err error) {
+	err = d.view(ctx, func(tx meta.Tx) error {
+		var rows []meta.Principal
+		rows, more, err = listed(page, func(p Page[string]) ([]meta.Principal, error) {
+			return tx.Principals(account, kind, path, p)
+		})
+		found = bare(rows)
+		return err
+	})
+	return found, more, err
+}
+
+// bare are principals without their tags.
+func bare(rows []meta.Principal) []Principal {
+	found := make([]Principal, len(rows))
+	for i, row := range rows {
+		found[i] = Principal{Principal: row}
+	}
+	return found
+}
+
+// rename changes name or path. EntityNotFound, EntityExists, ParameterInvalid.
+func (d *Directory) rename(ctx context.Context, account name.AccountID, kind PrincipalKind, called string, c Change) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := find(tx, account, kind, called, meta.LockExclusive)
+		if err != nil {
+			return err
+		}
+		if c.Name != nil {
+			row.Key.Name = *c.Name
+		}
+		if c.Path != nil {
+			row.Path = *c.Path
+		}
+		if kind == User {
+			err = checkNamed("newUserName", row.Key.Name, maxUserName, row.Path)
+		} else {
+			err = checkNamed("newGroupName", row.Key.Name, maxGroupName, row.Path)
+		}
+		if err != nil {
+			return err
+		}
+		return taken(tx.SetPrincipal(row), entityOf(kind), row.Key.Name)
+	})
+}
+
+// tag adds tags or overwrites them. EntityNotFound, LimitExceeded,
+// InputRefused.
+func (d *Directory) tag(ctx context.Context, account name.AccountID, kind PrincipalKind, called string, tags []ResourceTag) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := find(tx, account, kind, called, meta.LockExclusive)
+		if err != nil {
+			return err
+		}
+		return d.putResourceTags(tx, tagged(row), tags)
+	})
+}
+
+// untag takes tags off; absent ones are no error. EntityNotFound.
+func (d *Directory) untag(ctx context.Context, account name.AccountID, kind PrincipalKind, called string, keys []string) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := find(tx, account, kind, called, meta.LockExclusive)
+		if err != nil {
+			return err
+		}
+		return deleteResourceTags(tx, tagged(row), keys)
+	})
+}
+
 // remove deletes a principal on which nothing stands any more. It is called
 // inside a change. EntityNotFound, EntityInUse.
 func remove(tx meta.Tx, account name.AccountID, kind PrincipalKind, called string) error {

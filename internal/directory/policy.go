@@ -1,0 +1,529 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/policy"
+)
+
+// Policy is a managed policy: the account's, or one of AWS's.
+type Policy struct {
+	ARN, Name, Path, UniqueID, Description string
+	DefaultVersion                         string // as v2
+	CreatedAt, UpdatedAt                   time.Time
+	Attached, Bounded                      int64         // how many of the account's principals have it, and are bounded by it
+	Tags                                   []ResourceTag // not in lists
+}
+
+// PolicyVersion is one document of a managed policy.
+type PolicyVersion struct {
+	ID        string // as v2
+	Document  string
+	Default   bool
+	CreatedAt time.Time
+}
+
+// PolicySpec is what a managed policy is made of.
+type PolicySpec struct {
+	Name, Path, Description, Document string
+	Tags                              []ResourceTag
+}
+
+// CreatePolicy adds a managed policy with its first version. EntityExists,
+// LimitExceeded, PolicyMalformed, ParameterInvalid, InputRefused.
+func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, s PolicySpec) (Policy, error) {
+	var made Policy
+	err := errors.Join(checkName("policyName", s.Name, maxPolicyName), checkPath(s.Path), d.checkManaged(s.Document))
+	if err != nil {
+		return Policy{}, err
+	}
+	err = d.change(ctx, account, func(tx meta.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		count, err := tx.CountPolicies(account)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Policy(account, s.Name, meta.NoLock); !errors.Is(err, meta.ErrNotFound) {
+			return found(err, PolicyEntity, s.Name)
+		}
+		if count >= d.Limits.Policies {
+			return quotaFault("PoliciesPerAccount", d.Limits.Policies)
+		}
+		row := meta.Policy{
+			Account: account, Name: s.Name, Path: s.Path, UniqueID: uniqueID(policyPrefix), Description: s.Description,
+			DefaultVersion: 1, LastVersion: 1, CreatedAt: now, UpdatedAt: now,
+		}
+		if row.ID, err = tx.InsertPolicy(row, s.Document); err != nil {
+			return taken(err, PolicyEntity, s.Name)
+		}
+		made = policyOf(row)
+		made.Tags = s.Tags
+		return d.putResourceTags(tx, policyResource(row), s.Tags)
+	})
+	return made, err
+}
+
+// found is the fault of a look-up that should have found nothing.
+func found(err error, entity, called string) error {
+	if err == nil {
+		return entityFault(fault.EntityExists, entity, called)
+	}
+	return err
+}
+
+func policyResource(p meta.Policy) meta.Resource {
+	return meta.Resource{Kind: meta.PolicyResource, ID: int64(p.ID)}
+}
+
+func policyOf(p meta.Policy) Policy {
+	return Policy{
+		ARN: name.PolicyARN(p.Account, p.Path, p.Name), Name: p.Name, Path: p.Path, UniqueID: p.UniqueID, Description: p.Description,
+		DefaultVersion: versionID(p.DefaultVersion), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+func managedOf(p policy.ManagedPolicy) Policy {
+	return Policy{
+		ARN: p.ARN, Name: p.Name, Path: p.Path, UniqueID: p.UniqueID, Description: p.Description,
+		DefaultVersion: versionID(1), CreatedAt: p.CreatedAt, UpdatedAt: p.CreatedAt,
+	}
+}
+
+func versionID(number int) string { return "v" + strconv.Itoa(number) }
+
+// checkManaged checks the document of a managed policy. PolicyMalformed,
+// LimitExceeded.
+func (d *Directory) checkManaged(document string) error {
+	if significant(document) > d.Limits.PolicySize {
+		return quotaFault("PolicySize", d.Limits.PolicySize)
+	}
+	return parse(policy.Managed, document)
+}
+
+// parse reports what is wrong with a document. PolicyMalformed.
+func parse(kind policy.Kind, document string) error {
+	if _, err := policy.Parse(kind, document); err != nil {
+		return &fault.Error{Reason: fault.PolicyMalformed, Detail: err.Error()}
+	}
+	return nil
+}
+
+// significant counts the characters of a document that count towards quotas:
+// all but white space.
+func significant(document string) int64 {
+	var n int64
+	for _, r := range document {
+		if !strings.ContainsRune(" \t\r\n", r) {
+			n++
+		}
+	}
+	return n
+}
+
+// managedPolicy is a policy that an ARN names: a row, or one of AWS's.
+type managedPolicy struct {
+	row meta.Policy // of the account
+	aws *policy.ManagedPolicy
+}
+
+func (p managedPolicy) ref(arn string) PolicyRef { return PolicyRef{ARN: arn, ID: p.row.ID} }
+
+// findPolicy returns the policy that the ARN names for the account: one of its
+// own or of AWS's. InputRefused for what is no ARN of a policy; EntityNotFound,
+// also for every policy of another account.
+func findPolicy(tx meta.Tx, account name.AccountID, arn string) (managedPolicy, error) {
+	owner, kind, path, called, ok := name.ParseDirectoryARN(arn)
+	if !ok || kind != "policy" {
+		return managedPolicy{}, refused("ARN " + arn + " is not valid.")
+	}
+	none := entityFault(fault.EntityNotFound, PolicyEntity, arn)
+	if owner == "aws" {
+		if p, ok := policy.ManagedPolicyOf(arn); ok {
+			return managedPolicy{aws: &p}, nil
+		}
+		return managedPolicy{}, none
+	}
+	if owner != account {
+		return managedPolicy{}, none
+	}
+	row, err := tx.Policy(account, called, meta.NoLock)
+	if err != nil {
+		return managedPolicy{}, missing(err, PolicyEntity, arn)
+	}
+	if row.Path != path || row.Name != called {
+		return managedPolicy{}, none
+	}
+	return managedPolicy{row: row}, nil
+}
+
+// ownPolicy is findPolicy for changes, which AWS's policies do not take.
+// EntityProtected.
+func ownPolicy(tx meta.Tx, account name.AccountID, arn string) (meta.Policy, error) {
+	p, err := findPolicy(tx, account, arn)
+	if err == nil && p.aws != nil {
+		err = entityFault(fault.EntityProtected, PolicyEntity, arn)
+	}
+	return p.row, err
+}
+
+// boundaryOf returns the policy that is to bound a principal; none for no ARN.
+// EntityNotFound, InputRefused.
+func boundaryOf(tx meta.Tx, account name.AccountID, arn string) (PolicyRef, error) {
+	if arn == "" {
+		return PolicyRef{}, nil
+	}
+	p, err := findPolicy(tx, account, arn)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Reason == fault.EntityNotFound {
+		err = &fault.Error{Reason: fault.EntityNotFound, Entity: PolicyEntity, Name: arn, Detail: "Scope ARN: " + arn + " does not exist or is not attachable."}
+	}
+	return p.ref(arn), err
+}
+
+// GetPolicy returns a policy with its tags. EntityNotFound, InputRefused.
+func (d *Directory) GetPolicy(ctx context.Context, account name.AccountID, arn string) (Policy, error) {
+	var got Policy
+	err := d.view(ctx, func(tx meta.Tx) error {
+		p, err := findPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		if p.aws != nil {
+			got, err = counted(tx, account, managedOf(*p.aws))
+			return err
+		}
+		if got, err = counted(tx, account, policyOf(p.row)); err != nil {
+			return err
+		}
+		got.Tags, err = tx.ResourceTags(policyResource(p.row))
+		return err
+	})
+	return got, err
+}
+
+// counted fills in who uses the policy.
+func counted(tx meta.Tx, account name.AccountID, p Policy) (Policy, error) {
+	var err error
+	if p.Attached, err = tx.CountAttached(account, p.ARN); err != nil {
+		return p, err
+	}
+	p.Bounded, err = tx.CountBounded(account, p.ARN)
+	return p, err
+}
+
+// PolicyUsage is what a policy is used for.
+type PolicyUsage uint8
+
+// The usages.
+const (
+	AnyUsage PolicyUsage = iota
+	AsPermissions
+	AsBoundary
+)
+
+// PolicyFilter chooses among policies; the zero filter takes all.
+type PolicyFilter struct {
+	NotAWS, NotOwn bool
+	Attached       bool // only those that principals have
+	Path           string
+	Usage          PolicyUsage
+}
+
+func (f PolicyFilter) takes(p Policy) bool {
+	switch {
+	case !strings.HasPrefix(p.Path, f.Path):
+		return false
+	case f.Usage == AsBoundary:
+		return p.Bounded > 0
+	case f.Usage == AsPermissions:
+		return p.Attached > 0
+	}
+	return !f.Attached || p.Attached > 0
+}
+
+// ListPolicies lists AWS's policies and then the account's, each by name. A
+// page continues after an ARN. Tags are not filled in.
+func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f PolicyFilter, page Page[string]) ([]Policy, bool, error) {
+	owner, _, _, after, _ := name.ParseDirectoryARN(page.After)
+	var all []Policy
+	err := d.view(ctx, func(tx meta.Tx) error {
+		all = nil
+		take := func(p Policy) error {
+			p, err := counted(tx, account, p)
+			if err == nil && f.takes(p) {
+				all = append(all, p)
+			}
+			return err
+		}
+		if owner == "aws" || page.After == "" {
+			for _, p := range managedAfter(page.After, f.NotAWS) {
+				if err := take(managedOf(p)); err != nil {
+					return err
+				}
+			}
+			after = ""
+		}
+		for from := after; !f.NotOwn && len(all) <= page.Limit; {
+			rows, err := tx.Policies(account, f.Path, Page[string]{After: from, Limit: page.Limit + 1})
+			if err != nil || len(rows) == 0 {
+				return err
+			}
+			for _, row := range rows {
+				if err := take(policyOf(row)); err != nil {
+					return err
+				}
+			}
+			from = rows[len(rows)-1].Name
+		}
+		return nil
+	})
+	if err != nil || len(all) <= page.Limit {
+		return all, false, err
+	}
+	return all[:page.Limit], true, nil
+}
+
+// managedAfter returns AWS's policies behind the one with the ARN.
+func managedAfter(arn string, none bool) []policy.ManagedPolicy {
+	if none {
+		return nil
+	}
+	all := policy.ManagedPolicies()
+	return all[slices.IndexFunc(all, func(p policy.ManagedPolicy) bool { return p.ARN == arn })+1:]
+}
+
+// DeletePolicy removes a policy of the account with its only version.
+// EntityInUse while it is used or has more versions; EntityNotFound,
+// EntityProtected, InputRefused.
+func (d *Directory) DeletePolicy(ctx context.Context, account name.AccountID, arn string) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		versions, err := tx.PolicyVersions(row.ID)
+		if err != nil {
+			return err
+		}
+		used, err := counted(tx, account, policyOf(row))
+		switch {
+		case err != nil:
+			return err
+		case used.Attached+used.Bounded > 0:
+			return inUse(PolicyEntity, arn, "Cannot delete a policy attached to entities.")
+		case len(versions) > 1:
+			return inUse(PolicyEntity, arn, "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+		}
+		err = tx.DeletePolicy(row.ID)
+		if errors.Is(err, meta.ErrReferenced) {
+			return inUse(PolicyEntity, arn, "Cannot delete a policy attached to entities.")
+		}
+		return err
+	})
+}
+
+// inUse says what keeps an entity, in a sentence.
+func inUse(entity, called, sentence string) error {
+	return &fault.Error{Reason: fault.EntityInUse, Entity: entity, Name: called, Detail: sentence}
+}
+
+// CreatePolicyVersion adds a version, under a number that was never given, and
+// makes it the default if asked to. LimitExceeded, PolicyMalformed,
+// EntityNotFound, EntityProtected, InputRefused.
+func (d *Directory) CreatePolicyVersion(ctx context.Context, account name.AccountID, arn, document string, makeDefault bool) (PolicyVersion, error) {
+	if err := d.checkManaged(document); err != nil {
+		return PolicyVersion{}, err
+	}
+	var made PolicyVersion
+	err := d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		versions, err := tx.PolicyVersions(row.ID)
+		if err != nil {
+			return err
+		}
+		if int64(len(versions)) >= d.Limits.Versions {
+			return &fault.Error{Reason: fault.LimitExceeded, Quota: "VersionsPerPolicy", Limit: d.Limits.Versions,
+				Detail: "A managed policy can have up to " + strconv.FormatInt(d.Limits.Versions, 10) + " versions. Before you create a new version, you must delete an existing version."}
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		row.LastVersion++
+		row.UpdatedAt = now
+		if makeDefault {
+			row.DefaultVersion = row.LastVersion
+		}
+		v := meta.PolicyVersion{Policy: row.ID, Number: row.LastVersion, Document: document, CreatedAt: now}
+		if err := tx.InsertPolicyVersion(v); err != nil {
+			return err
+		}
+		made = versionOf(row, v)
+		return tx.SetPolicy(row)
+	})
+	return made, err
+}
+
+func versionOf(p meta.Policy, v meta.PolicyVersion) PolicyVersion {
+	return PolicyVersion{ID: versionID(v.Number), Document: v.Document, Default: v.Number == p.DefaultVersion, CreatedAt: v.CreatedAt}
+}
+
+// findVersion returns the number of a version that is there. EntityNotFound.
+func findVersion(tx meta.Tx, p meta.Policy, arn, id string) (meta.PolicyVersion, error) {
+	none := &fault.Error{Reason: fault.EntityNotFound, Entity: VersionEntity, Name: id,
+		Detail: "Policy " + arn + " version " + id + " does not exist or is not attachable."}
+	digits, _ := strings.CutPrefix(id, "v")
+	number, err := strconv.Atoi(digits)
+	if err != nil || versionID(number) != id {
+		return meta.PolicyVersion{}, none
+	}
+	v, err := tx.PolicyVersion(p.ID, number)
+	if errors.Is(err, meta.ErrNotFound) {
+		err = none
+	}
+	return v, err
+}
+
+// GetPolicyVersion returns a version. EntityNotFound, InputRefused.
+func (d *Directory) GetPolicyVersion(ctx context.Context, account name.AccountID, arn, id string) (PolicyVersion, error) {
+	versions, err := d.versions(ctx, account, arn, id)
+	if err != nil {
+		return PolicyVersion{}, err
+	}
+	return versions[0], nil
+}
+
+// ListPolicyVersions lists a policy's versions, the newest first.
+// EntityNotFound, InputRefused.
+func (d *Directory) ListPolicyVersions(ctx context.Context, account name.AccountID, arn string) ([]PolicyVersion, error) {
+	return d.versions(ctx, account, arn, "")
+}
+
+// versions returns the version with the id, or all for none.
+func (d *Directory) versions(ctx context.Context, account name.AccountID, arn, id string) ([]PolicyVersion, error) {
+	var all []PolicyVersion
+	err := d.view(ctx, func(tx meta.Tx) error {
+		all = nil
+		p, err := findPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		if p.aws != nil {
+			if id == "" || id == versionID(1) {
+				all = []PolicyVersion{{ID: versionID(1), Document: p.aws.Document, Default: true, CreatedAt: p.aws.CreatedAt}}
+				return nil
+			}
+			_, err := findVersion(tx, p.row, arn, id) // of no policy: for its words
+			return err
+		}
+		if id != "" {
+			v, err := findVersion(tx, p.row, arn, id)
+			all = []PolicyVersion{versionOf(p.row, v)}
+			return err
+		}
+		rows, err := tx.PolicyVersions(p.row.ID)
+		for _, v := range slices.Backward(rows) {
+			all = append(all, versionOf(p.row, v))
+		}
+		return err
+	})
+	return all, err
+}
+
+// SetDefaultPolicyVersion makes a version the one that counts. EntityNotFound,
+// EntityProtected, InputRefused.
+func (d *Directory) SetDefaultPolicyVersion(ctx context.Context, account name.AccountID, arn, id string) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		v, err := findVersion(tx, row, arn, id)
+		if err != nil {
+			return err
+		}
+		if row.UpdatedAt, err = tx.Now(); err != nil {
+			return err
+		}
+		row.DefaultVersion = v.Number
+		return tx.SetPolicy(row)
+	})
+}
+
+// DeletePolicyVersion removes a version. EntityInUse for the default one;
+// EntityNotFound, EntityProtected, InputRefused.
+func (d *Directory) DeletePolicyVersion(ctx context.Context, account name.AccountID, arn, id string) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		v, err := findVersion(tx, row, arn, id)
+		if err != nil {
+			return err
+		}
+		if v.Number == row.DefaultVersion {
+			return inUse(VersionEntity, id, "Cannot delete the default version of a policy.")
+		}
+		if row.UpdatedAt, err = tx.Now(); err != nil {
+			return err
+		}
+		if err := tx.DeletePolicyVersion(row.ID, v.Number); err != nil {
+			return err
+		}
+		return tx.SetPolicy(row)
+	})
+}
+
+// PolicyTags lists a policy's tags; AWS's have none. EntityNotFound,
+// InputRefused.
+func (d *Directory) PolicyTags(ctx context.Context, account name.AccountID, arn string) ([]ResourceTag, error) {
+	var tags []ResourceTag
+	err := d.view(ctx, func(tx meta.Tx) error {
+		tags = nil
+		p, err := findPolicy(tx, account, arn)
+		if err != nil || p.aws != nil {
+			return err
+		}
+		tags, err = tx.ResourceTags(policyResource(p.row))
+		return err
+	})
+	return tags, err
+}
+
+// TagPolicy adds tags to a policy of the account or overwrites them.
+// EntityNotFound, EntityProtected, InputRefused, LimitExceeded.
+func (d *Directory) TagPolicy(ctx context.Context, account name.AccountID, arn string, tags []ResourceTag) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		return d.putResourceTags(tx, policyResource(row), tags)
+	})
+}
+
+// UntagPolicy takes tags off a policy of the account. EntityNotFound,
+// EntityProtected, InputRefused.
+func (d *Directory) UntagPolicy(ctx context.Context, account name.AccountID, arn string, keys []string) error {
+	return d.change(ctx, account, func(tx meta.Tx) error {
+		row, err := ownPolicy(tx, account, arn)
+		if err != nil {
+			return err
+		}
+		return deleteResourceTags(tx, policyResource(row), keys)
+	})
+}
