@@ -69,6 +69,8 @@ func (e *evaluation) principalGrade(s *statement) grade {
 	return s.principals.grade(who)
 }
 
+// resourceMatches compares ARNs as text: a star in a Resource also stands for
+// colons, unlike one in an ArnLike condition.
 func (e *evaluation) resourceMatches(s *statement) bool {
 	if len(s.resources) == 0 {
 		return true
