@@ -6,8 +6,9 @@
 //  2. Deny by default: what no statement allows is denied, and a Deny that
 //     matches wins over every Allow.
 //  3. A document is compiled when it is parsed, and immutable. Deciding
-//     allocates nothing per document or statement; statements are found by
-//     their action. Matching costs at most the size of the documents times the
+//     allocates nothing per document or statement, but where a condition that
+//     is reached compares base64 or variables; statements are found by their
+//     action. Matching costs at most the size of the documents times the
 //     length of the value matched: no pattern is worse.
 //  4. What Parse returned without an error has no element, operator, action or
 //     ARN that the evaluator does not know. Nothing is ignored.
