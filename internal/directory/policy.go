@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,6 +24,17 @@ type Policy struct {
 	Tags                                   []ResourceTag // not in lists
 }
 
+// Position is where the policy stands in lists: its name, before which AWS's
+// own have their owner. No name has a slash.
+func (p Policy) Position() string {
+	if strings.HasPrefix(p.ARN, ownedByAWS) {
+		return "aws/" + p.Name
+	}
+	return p.Name
+}
+
+const ownedByAWS = "arn:aws:iam::aws:policy/"
+
 // PolicyVersion is one document of a managed policy.
 type PolicyVersion struct {
 	ID        string // as v2
@@ -40,25 +52,27 @@ type PolicySpec struct {
 // CreatePolicy adds a managed policy with its first version. EntityExists,
 // LimitExceeded, PolicyMalformed, ParameterInvalid, InputRefused.
 func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, s PolicySpec) (Policy, error) {
-	var made Policy
-	err := errors.Join(checkName("policyName", s.Name, maxPolicyName), checkPath(s.Path), d.checkManaged(s.Document))
-	if err != nil {
+	if err := cmp.Or(checkName("policyName", s.Name, maxPolicyName), checkPath(s.Path), d.checkManaged(s.Document)); err != nil {
 		return Policy{}, err
 	}
-	err = d.change(ctx, account, func(tx meta.Tx) error {
-		now, err := tx.Now()
-		if err != nil {
+	var made Policy
+	err := d.change(ctx, account, func(tx meta.Tx) error {
+		switch _, err := tx.Policy(account, s.Name, meta.NoLock); {
+		case err == nil:
+			return entityFault(fault.EntityExists, PolicyEntity, s.Name)
+		case !errors.Is(err, meta.ErrNotFound):
 			return err
 		}
 		count, err := tx.CountPolicies(account)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Policy(account, s.Name, meta.NoLock); !errors.Is(err, meta.ErrNotFound) {
-			return found(err, PolicyEntity, s.Name)
-		}
 		if count >= d.Limits.Policies {
 			return quotaFault("PoliciesPerAccount", d.Limits.Policies)
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
 		}
 		row := meta.Policy{
 			Account: account, Name: s.Name, Path: s.Path, UniqueID: uniqueID(policyPrefix), Description: s.Description,
@@ -72,14 +86,6 @@ func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, s 
 		return d.putResourceTags(tx, policyResource(row), s.Tags)
 	})
 	return made, err
-}
-
-// found is the fault of a look-up that should have found nothing.
-func found(err error, entity, called string) error {
-	if err == nil {
-		return entityFault(fault.EntityExists, entity, called)
-	}
-	return err
 }
 
 func policyResource(p meta.Policy) meta.Resource {
@@ -177,9 +183,9 @@ func ownPolicy(tx meta.Tx, account name.AccountID, arn string) (meta.Policy, err
 	return p.row, err
 }
 
-// boundaryOf returns the policy that is to bound a principal; none for no ARN.
+// boundaryRef returns the policy that is to bound a principal; none for no ARN.
 // EntityNotFound, InputRefused.
-func boundaryOf(tx meta.Tx, account name.AccountID, arn string) (PolicyRef, error) {
+func boundaryRef(tx meta.Tx, account name.AccountID, arn string) (PolicyRef, error) {
 	if arn == "" {
 		return PolicyRef{}, nil
 	}
@@ -252,9 +258,9 @@ func (f PolicyFilter) takes(p Policy) bool {
 }
 
 // ListPolicies lists AWS's policies and then the account's, each by name. A
-// page continues after an ARN. Tags are not filled in.
+// page continues after a Position. Tags are not filled in.
 func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f PolicyFilter, page Page[string]) ([]Policy, bool, error) {
-	owner, _, _, after, _ := name.ParseDirectoryARN(page.After)
+	afterAWS, among := strings.CutPrefix(page.After, "aws/")
 	var all []Policy
 	err := d.view(ctx, func(tx meta.Tx) error {
 		all = nil
@@ -265,15 +271,16 @@ func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f 
 			}
 			return err
 		}
-		if owner == "aws" || page.After == "" {
-			for _, p := range managedAfter(page.After, f.NotAWS) {
+		from := page.After
+		if among || from == "" {
+			from = ""
+			for _, p := range managedAfter(afterAWS, f.NotAWS) {
 				if err := take(managedOf(p)); err != nil {
 					return err
 				}
 			}
-			after = ""
 		}
-		for from := after; !f.NotOwn && len(all) <= page.Limit; {
+		for !f.NotOwn && len(all) <= page.Limit {
 			rows, err := tx.Policies(account, f.Path, Page[string]{After: from, Limit: page.Limit + 1})
 			if err != nil || len(rows) == 0 {
 				return err
@@ -293,13 +300,13 @@ func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f 
 	return all[:page.Limit], true, nil
 }
 
-// managedAfter returns AWS's policies behind the one with the ARN.
-func managedAfter(arn string, none bool) []policy.ManagedPolicy {
+// managedAfter returns AWS's policies behind the one of the name; all for none.
+func managedAfter(called string, none bool) []policy.ManagedPolicy {
 	if none {
 		return nil
 	}
 	all := policy.ManagedPolicies()
-	return all[slices.IndexFunc(all, func(p policy.ManagedPolicy) bool { return p.ARN == arn })+1:]
+	return all[slices.IndexFunc(all, func(p policy.ManagedPolicy) bool { return p.Name == called })+1:]
 }
 
 // DeletePolicy removes a policy of the account with its only version.
