@@ -8,6 +8,8 @@ type SecretTx interface {
 	Secret(purpose string) ([]byte, error)
 	// PutSecret stores a secret that is not there yet. ErrExists.
 	PutSecret(purpose string, value []byte) error
+	// SetSecret replaces a secret. ErrNotFound.
+	SetSecret(purpose string, value []byte) error
 
 	// Identity returns the store's id and generation: the id is drawn when
 	// the store is made, the generation grows with each restore.

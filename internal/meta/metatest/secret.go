@@ -29,6 +29,18 @@ func testSecret(f *fixture) {
 			return err
 		})
 	})
+	f.on("a secret can be replaced, and not be made so", func(f *fixture) {
+		f.update(func(t meta.Tx) error { return t.PutSecret("replaced", []byte("old")) })
+		f.update(func(t meta.Tx) error { return t.SetSecret("replaced", []byte("new")) })
+		f.view(func(t meta.Tx) error {
+			got, err := t.Secret("replaced")
+			if err == nil && string(got) != "new" {
+				err = fmt.Errorf("secret %q", got)
+			}
+			return err
+		})
+		f.fails(meta.ErrNotFound, func(t meta.Tx) error { return t.SetSecret("never put", []byte("new")) })
+	})
 	f.on("the store has an identity", func(f *fixture) {
 		f.view(func(t meta.Tx) error {
 			id, generation, err := t.Identity()

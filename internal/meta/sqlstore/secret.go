@@ -21,6 +21,11 @@ func (t *tx) PutSecret(purpose string, secret []byte) error {
 	return err
 }
 
+// SetSecret replaces one.
+func (t *tx) SetSecret(purpose string, secret []byte) error {
+	return t.change(`UPDATE secret SET value = ?2 WHERE purpose = ?1`, purpose, secret)
+}
+
 // Identity reads what the store was made with.
 func (t *tx) Identity() (string, int64, error) {
 	var id string
