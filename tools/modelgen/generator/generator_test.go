@@ -44,8 +44,8 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 			t.Errorf("%s has %d files, want %d: nothing in it is written by hand (%v)", m.Package(), len(there), len(files), err)
 		}
 	}
-	if generated != 4 {
-		t.Errorf("%d services, want 4", generated)
+	if generated != 5 {
+		t.Errorf("%d services, want 5", generated)
 	}
 }
 
