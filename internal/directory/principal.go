@@ -250,3 +250,24 @@ func (d *Directory) PrincipalARN(ctx context.Context, account name.AccountID, ki
 	})
 	return arn, err
 }
+
+// MovedARN names a user or group as it would be after a change; one that is
+// not there, as if its path was /.
+func (d *Directory) MovedARN(ctx context.Context, account name.AccountID, kind PrincipalKind, called string, c Change) (string, error) {
+	path := "/"
+	err := d.view(ctx, func(tx meta.Tx) error {
+		p, err := tx.Principal(meta.PrincipalKey{Account: account, Kind: kind, Name: called}, meta.NoLock)
+		if errors.Is(err, meta.ErrNotFound) {
+			return nil
+		}
+		path, called = p.Path, p.Key.Name
+		return err
+	})
+	if c.Name != nil {
+		called = *c.Name
+	}
+	if c.Path != nil {
+		path = *c.Path
+	}
+	return principalARN(account, kind, path, called), err
+}

@@ -16,21 +16,15 @@ func (f *front) ofPrincipal(ctx context.Context, c *awsquery.Call, kind director
 	return access.Resource{Account: c.Caller.Account, ARN: arn}, err
 }
 
-// tagsIn and tagsOut are tags from and to the wire.
-func tagsIn(tags []iammodel.Tag) []directory.ResourceTag {
-	in := make([]directory.ResourceTag, len(tags))
-	for i, tag := range tags {
-		in[i] = directory.ResourceTag{Key: *tag.Key, Value: *tag.Value}
+// authorizeMove asks whether the caller may have a user or group under the name
+// and path that it would get: policies speak of ARNs, and IAM wants the action
+// allowed on both.
+func (f *front) authorizeMove(ctx context.Context, c *awsquery.Call, action string, kind directory.PrincipalKind, called string, to directory.Change) error {
+	arn, err := f.Directory.MovedARN(ctx, c.Caller.Account, kind, called, to)
+	if err != nil {
+		return err
 	}
-	return in
-}
-
-func tagsOut(tags []directory.ResourceTag) []iammodel.Tag {
-	out := make([]iammodel.Tag, len(tags))
-	for i, tag := range tags {
-		out[i] = iammodel.Tag{Key: new(tag.Key), Value: new(tag.Value)}
-	}
-	return out
+	return f.Authorizer.Authorize(ctx, c.Caller, action, access.Resource{Account: c.Caller.Account, ARN: arn})
 }
 
 // boundaryOut is a permissions boundary; nil for none.

@@ -39,6 +39,7 @@ var ownTexts = map[subject]string{
 	{fault.EntityNotFound, directory.AccessKeyEntity}: "The Access Key with id {name} cannot be found.",
 	{fault.EntityNotFound, directory.AliasEntity}:     "The account alias {name} cannot be found.",
 	{fault.EntityNotFound, directory.AccountEntity}:   "The account {name} cannot be found.",
+	{fault.EntityNotFound, directory.MemberEntity}:    "User {name} is not in group {value}.",
 	{fault.EntityNotFound, directory.PolicyEntity}:    "Policy {name} was not found.",
 	{fault.EntityNotFound, directory.VersionEntity}:   "Policy version {name} does not exist.",
 	{fault.EntityNotFound, directory.ProviderEntity}:  "OpenIDConnect Provider not found for arn {name}",
@@ -55,6 +56,9 @@ func wordFault(f *fault.Error) (code, message string, ok bool) {
 	if own, differs := ownTexts[subject{f.Reason, f.Entity}]; differs {
 		w.text = own
 	}
+	if f.Detail != "" { // what only this one subject is told
+		w.text = "{detail}"
+	}
 	return w.code, fill(w.text, f), ok
 }
 
@@ -66,6 +70,6 @@ func fill(text string, f *fault.Error) string {
 	}
 	return strings.NewReplacer(
 		"{entity}", entity, "{Entity}", strings.ToUpper(entity[:1])+entity[1:], "{name}", f.Name, "{constraint}", f.Constraint,
-		"{detail}", f.Detail, "{quota}", f.Quota, "{limit}", strconv.FormatInt(f.Limit, 10),
+		"{detail}", f.Detail, "{value}", f.Value, "{quota}", f.Quota, "{limit}", strconv.FormatInt(f.Limit, 10),
 	).Replace(text)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 )
 
@@ -25,7 +26,37 @@ func op[In, Out any](
 
 // operationsOfUsers are those of users, groups, access keys and the account.
 func (f *front) operationsOfUsers() []awsquery.Operation {
-	return nil
+	return []awsquery.Operation{
+		op("CreateUser", newUser, f.createUser),
+		op("GetUser", onUser(f, func(in *iammodel.GetUserRequest) *string { return in.UserName }), f.getUser),
+		op("ListUsers", onUsers, f.listUsers),
+		op("UpdateUser", onUser(f, func(in *iammodel.UpdateUserRequest) *string { return in.UserName }), f.updateUser),
+		op("DeleteUser", onUser(f, func(in *iammodel.DeleteUserRequest) *string { return in.UserName }), f.deleteUser),
+		op("TagUser", onUser(f, func(in *iammodel.TagUserRequest) *string { return in.UserName }), f.tagUser),
+		op("UntagUser", onUser(f, func(in *iammodel.UntagUserRequest) *string { return in.UserName }), f.untagUser),
+		op("ListUserTags", onUser(f, func(in *iammodel.ListUserTagsRequest) *string { return in.UserName }), f.listUserTags),
+
+		op("CreateGroup", newGroup, f.createGroup),
+		op("GetGroup", onGroup(f, func(in *iammodel.GetGroupRequest) *string { return in.GroupName }), f.getGroup),
+		op("ListGroups", onGroups, f.listGroups),
+		op("ListGroupsForUser", onUser(f, func(in *iammodel.ListGroupsForUserRequest) *string { return in.UserName }), f.listGroupsForUser),
+		op("UpdateGroup", onGroup(f, func(in *iammodel.UpdateGroupRequest) *string { return in.GroupName }), f.updateGroup),
+		op("DeleteGroup", onGroup(f, func(in *iammodel.DeleteGroupRequest) *string { return in.GroupName }), f.deleteGroup),
+		op("AddUserToGroup", onGroup(f, func(in *iammodel.AddUserToGroupRequest) *string { return in.GroupName }), f.addUserToGroup),
+		op("RemoveUserFromGroup", onGroup(f, func(in *iammodel.RemoveUserFromGroupRequest) *string { return in.GroupName }), f.removeUserFromGroup),
+
+		op("CreateAccessKey", onUser(f, func(in *iammodel.CreateAccessKeyRequest) *string { return in.UserName }), f.createAccessKey),
+		op("ListAccessKeys", onUser(f, func(in *iammodel.ListAccessKeysRequest) *string { return in.UserName }), f.listAccessKeys),
+		op("UpdateAccessKey", onUser(f, func(in *iammodel.UpdateAccessKeyRequest) *string { return in.UserName }), f.updateAccessKey),
+		op("DeleteAccessKey", onUser(f, func(in *iammodel.DeleteAccessKeyRequest) *string { return in.UserName }), f.deleteAccessKey),
+		op("GetAccessKeyLastUsed", f.onKey, f.getAccessKeyLastUsed),
+
+		op("CreateAccountAlias", awsquery.Everything[iammodel.CreateAccountAliasRequest], f.createAccountAlias),
+		op("ListAccountAliases", awsquery.Everything[iammodel.ListAccountAliasesRequest], f.listAccountAliases),
+		op("DeleteAccountAlias", awsquery.Everything[iammodel.DeleteAccountAliasRequest], f.deleteAccountAlias),
+		op("GetAccountSummary", awsquery.Everything[iammodel.GetAccountSummaryRequest], f.getAccountSummary),
+		op("GetAccountAuthorizationDetails", awsquery.Everything[iammodel.GetAccountAuthorizationDetailsRequest], f.getAccountAuthorizationDetails),
+	}
 }
 
 // notOffered are the operations that IAM has beyond the model, and are refused

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
 
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -60,12 +61,49 @@ func (l listing) binding(position string) []byte {
 	return h.Sum(nil)[:bindingSize]
 }
 
+// cut returns a page of a list that is short and always read whole, as tags
+// are. A Marker counts what came before: what is added or taken away meanwhile
+// may be told twice, or not at all.
+func cut[T any](l listing, all []T, marker *string, maxItems *int32) (page []T, next *string, err error) {
+	from, err := l.number(marker)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = all[min(from, int64(len(all))):]
+	size := pageSize(maxItems)
+	if len(all) <= size {
+		return all, nil, nil
+	}
+	return all[:size], l.marker(strconv.FormatInt(from+int64(size), 10)), nil
+}
+
+// number is a position that is a number, as an id; 0 for the beginning.
+func (l listing) number(marker *string) (int64, error) {
+	position, err := l.position(marker)
+	if err != nil || position == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(position, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != position {
+		return 0, fault.New(fault.PageTokenInvalid)
+	}
+	return n, nil
+}
+
 // pageSize returns the number of items that was asked for.
 func pageSize(maxItems *int32) int {
 	if maxItems == nil {
 		return pageDefault
 	}
 	return int(*maxItems)
+}
+
+// pathOf returns an optional path, or path prefix, that is / if it is absent.
+func pathOf(path *string) string {
+	if path == nil {
+		return "/"
+	}
+	return *path
 }
 
 // text returns the value of an optional member, empty if it is absent.
