@@ -3,6 +3,7 @@ package directory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -155,4 +156,21 @@ func users(tx meta.Tx, account name.AccountID, arn string, usage PolicyUsage, pa
 	slices.SortFunc(all, func(a, b meta.Principal) int { return cmp.Compare(a.ID, b.ID) })
 	all = slices.CompactFunc(all, func(a, b meta.Principal) bool { return a.ID == b.ID })
 	return all[:min(len(all), page.Limit)], nil
+}
+
+// Target names a principal as PrincipalARN does, and the policy that bounds it:
+// what may be done to somebody's policies can depend on the boundary.
+func (d *Directory) Target(ctx context.Context, account name.AccountID, kind PrincipalKind, called string) (arn, boundary string, err error) {
+	err = d.view(ctx, func(tx meta.Tx) error {
+		arn, boundary = principalARN(account, kind, "/", called), ""
+		p, err := tx.Principal(meta.PrincipalKey{Account: account, Kind: kind, Name: called}, meta.NoLock)
+		switch {
+		case errors.Is(err, meta.ErrNotFound):
+			return nil
+		case err == nil:
+			arn, boundary = principalARN(account, kind, p.Path, p.Key.Name), p.Boundary.ARN
+		}
+		return err
+	})
+	return arn, boundary, err
 }

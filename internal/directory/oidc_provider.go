@@ -26,8 +26,8 @@ type Provider struct {
 	Tags        []ResourceTag // not in lists
 }
 
-// ProviderSpec is what a provider is made of.
-type ProviderSpec struct {
+// NewProvider is a provider to be made.
+type NewProvider struct {
 	URL         string
 	ClientIDs   []string
 	Thumbprints []string
@@ -126,12 +126,12 @@ func unique(all []string) []string {
 // CreateProvider adds an OIDC provider. Nobody asks the issuer now: whether its
 // tokens are good is found out when one comes. EntityExists, LimitExceeded,
 // InputRefused, ParameterInvalid.
-func (d *Directory) CreateProvider(ctx context.Context, account name.AccountID, s ProviderSpec) (Provider, error) {
-	host, err := ProviderHost(s.URL)
+func (d *Directory) CreateProvider(ctx context.Context, account name.AccountID, n NewProvider) (Provider, error) {
+	host, err := ProviderHost(n.URL)
 	if err != nil {
 		return Provider{}, err
 	}
-	row := meta.OIDCProvider{Account: account, Host: host, ClientIDs: unique(s.ClientIDs), Thumbprints: lowered(s.Thumbprints)}
+	row := meta.OIDCProvider{Account: account, Host: host, ClientIDs: unique(n.ClientIDs), Thumbprints: lowered(n.Thumbprints)}
 	if err := d.checkClientIDs(row.ClientIDs); err != nil {
 		return Provider{}, err
 	}
@@ -145,7 +145,7 @@ func (d *Directory) CreateProvider(ctx context.Context, account name.AccountID, 
 			return err
 		}
 		if slices.ContainsFunc(have, func(p meta.OIDCProvider) bool { return p.Host == host }) {
-			return entityFault(fault.EntityExists, ProviderEntity, s.URL)
+			return entityFault(fault.EntityExists, ProviderEntity, n.URL)
 		}
 		if int64(len(have)) >= d.Limits.Providers {
 			return quotaFault("OpenIdConnectProvidersPerAccount", d.Limits.Providers)
@@ -154,11 +154,11 @@ func (d *Directory) CreateProvider(ctx context.Context, account name.AccountID, 
 			return err
 		}
 		if row.ID, err = tx.InsertOIDCProvider(row); err != nil {
-			return taken(err, ProviderEntity, s.URL)
+			return taken(err, ProviderEntity, n.URL)
 		}
 		made = providerOf(row)
-		made.Tags = s.Tags
-		return d.putResourceTags(tx, providerResource(row), s.Tags)
+		made.Tags = n.Tags
+		return d.putResourceTags(tx, providerResource(row), n.Tags)
 	})
 	return made, err
 }

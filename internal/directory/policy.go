@@ -43,23 +43,27 @@ type PolicyVersion struct {
 	CreatedAt time.Time
 }
 
-// PolicySpec is what a managed policy is made of.
-type PolicySpec struct {
-	Name, Path, Description, Document string
-	Tags                              []ResourceTag
+// NewPolicy is a managed policy to be made.
+type NewPolicy struct {
+	Name        string
+	Path        string // empty: "/"
+	Description string
+	Document    string
+	Tags        []ResourceTag
 }
 
 // CreatePolicy adds a managed policy with its first version. EntityExists,
 // LimitExceeded, PolicyMalformed, ParameterInvalid, InputRefused.
-func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, s PolicySpec) (Policy, error) {
-	if err := cmp.Or(checkName("policyName", s.Name, maxPolicyName), checkPath(s.Path), d.checkManaged(s.Document)); err != nil {
+func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, n NewPolicy) (Policy, error) {
+	n.Path = cmp.Or(n.Path, "/")
+	if err := cmp.Or(checkNamed("policyName", n.Name, maxPolicyName, n.Path), d.checkManaged(n.Document)); err != nil {
 		return Policy{}, err
 	}
 	var made Policy
 	err := d.change(ctx, account, func(tx meta.Tx) error {
-		switch _, err := tx.Policy(account, s.Name, meta.NoLock); {
+		switch _, err := tx.Policy(account, n.Name, meta.NoLock); {
 		case err == nil:
-			return entityFault(fault.EntityExists, PolicyEntity, s.Name)
+			return entityFault(fault.EntityExists, PolicyEntity, n.Name)
 		case !errors.Is(err, meta.ErrNotFound):
 			return err
 		}
@@ -75,15 +79,15 @@ func (d *Directory) CreatePolicy(ctx context.Context, account name.AccountID, s 
 			return err
 		}
 		row := meta.Policy{
-			Account: account, Name: s.Name, Path: s.Path, UniqueID: uniqueID(policyPrefix), Description: s.Description,
+			Account: account, Name: n.Name, Path: n.Path, UniqueID: uniqueID(policyPrefix), Description: n.Description,
 			DefaultVersion: 1, LastVersion: 1, CreatedAt: now, UpdatedAt: now,
 		}
-		if row.ID, err = tx.InsertPolicy(row, s.Document); err != nil {
-			return taken(err, PolicyEntity, s.Name)
+		if row.ID, err = tx.InsertPolicy(row, n.Document); err != nil {
+			return taken(err, PolicyEntity, n.Name)
 		}
 		made = policyOf(row)
-		made.Tags = s.Tags
-		return d.putResourceTags(tx, policyResource(row), s.Tags)
+		made.Tags = n.Tags
+		return d.putResourceTags(tx, policyResource(row), n.Tags)
 	})
 	return made, err
 }

@@ -18,31 +18,39 @@ const (
 	maxMaxSession = 12 * time.Hour
 )
 
-// RoleSpec is what a role is made of.
-type RoleSpec struct {
-	Name, Path, Trust, Description string
-	MaxSession                     time.Duration // 0: an hour
-	Boundary                       string        // ARN; empty: none
-	Tags                           []ResourceTag
+// NewRole is a role to be made.
+type NewRole struct {
+	Name        string
+	Path        string // empty: "/"
+	Trust       string // policy document
+	Description string
+	MaxSession  time.Duration // 0: an hour
+	Boundary    string        // ARN of the permissions boundary; empty: none
+	Tags        []ResourceTag
 }
 
-// CreateRole adds a role. EntityExists, EntityNotFound for the boundary,
-// LimitExceeded, PolicyMalformed, ParameterInvalid, InputRefused.
-func (d *Directory) CreateRole(ctx context.Context, account name.AccountID, s RoleSpec) (Principal, error) {
-	s.MaxSession = cmp.Or(s.MaxSession, minMaxSession)
-	if err := cmp.Or(checkName("roleName", s.Name, maxRoleName), checkPath(s.Path), checkMaxSession(s.MaxSession), d.checkTrust(s.Trust)); err != nil {
+// CreateRole adds a role. EntityExists, for a name that differs in case only
+// too; EntityNotFound for the boundary; LimitExceeded, PolicyMalformed,
+// ParameterInvalid, InputRefused.
+func (d *Directory) CreateRole(ctx context.Context, account name.AccountID, n NewRole) (Principal, error) {
+	n.Path, n.MaxSession = cmp.Or(n.Path, "/"), cmp.Or(n.MaxSession, minMaxSession)
+	if err := cmp.Or(checkNamed("roleName", n.Name, maxRoleName, n.Path), checkMaxSession(n.MaxSession), d.checkTrust(n.Trust)); err != nil {
 		return Principal{}, err
 	}
+	row := meta.Principal{
+		Key:         meta.PrincipalKey{Account: account, Kind: Role, Name: n.Name},
+		Path:        n.Path,
+		UniqueID:    uniqueID(rolePrefix),
+		Trust:       n.Trust,
+		Description: n.Description,
+		MaxSession:  n.MaxSession,
+	}
 	var made Principal
-	err := d.change(ctx, account, func(tx meta.Tx) error {
-		boundary, err := boundaryRef(tx, account, s.Boundary)
-		if err != nil {
+	err := d.change(ctx, account, func(tx meta.Tx) (err error) {
+		if row.Boundary, err = boundaryRef(tx, account, n.Boundary); err != nil {
 			return err
 		}
-		made, err = d.insert(tx, meta.Principal{
-			Key: meta.PrincipalKey{Account: account, Kind: Role, Name: s.Name}, Path: s.Path, UniqueID: uniqueID(rolePrefix),
-			Boundary: boundary, Trust: s.Trust, Description: s.Description, MaxSession: s.MaxSession,
-		}, s.Tags)
+		made, err = d.insert(tx, row, n.Tags)
 		return err
 	})
 	return made, err
@@ -65,34 +73,14 @@ func (d *Directory) checkTrust(document string) error {
 }
 
 // GetRole returns a role with its tags. EntityNotFound.
-func (d *Directory) GetRole(ctx context.Context, account name.AccountID, called string) (Principal, error) {
-	var got Principal
-	err := d.view(ctx, func(tx meta.Tx) error {
-		row, err := find(tx, account, Role, called, meta.NoLock)
-		if err != nil {
-			return err
-		}
-		got, err = describe(tx, row)
-		return err
-	})
-	return got, err
+func (d *Directory) GetRole(ctx context.Context, account name.AccountID, role string) (Principal, error) {
+	return d.get(ctx, account, Role, role)
 }
 
-// ListRoles lists the roles whose paths begin so, by name. A page continues
-// after a name. Tags are not filled in.
-func (d *Directory) ListRoles(ctx context.Context, account name.AccountID, path string, page Page[string]) ([]Principal, bool, error) {
-	var all []Principal
-	var more bool
-	err := d.view(ctx, func(tx meta.Tx) error {
-		all = nil
-		rows, rest, err := listed(page, func(p Page[string]) ([]meta.Principal, error) { return tx.Principals(account, Role, path, p) })
-		for _, row := range rows {
-			all = append(all, Principal{Principal: row})
-		}
-		more = rest
-		return err
-	})
-	return all, more, err
+// ListRoles lists roles whose paths begin so, by name, without their tags. A
+// page continues after a name.
+func (d *Directory) ListRoles(ctx context.Context, account name.AccountID, path string, page Page[string]) (roles []Principal, more bool, err error) {
+	return d.list(ctx, account, Role, path, page)
 }
 
 // RoleChange is what is to become of a role; nil leaves as it is.
@@ -145,25 +133,13 @@ func (d *Directory) DeleteRole(ctx context.Context, account name.AccountID, call
 	return d.change(ctx, account, func(tx meta.Tx) error { return remove(tx, account, Role, called) })
 }
 
-// TagRole adds tags to a role or overwrites them. EntityNotFound, InputRefused,
-// LimitExceeded.
-func (d *Directory) TagRole(ctx context.Context, account name.AccountID, called string, tags []ResourceTag) error {
-	return d.change(ctx, account, func(tx meta.Tx) error {
-		row, err := find(tx, account, Role, called, meta.NoLock)
-		if err != nil {
-			return err
-		}
-		return d.putResourceTags(tx, tagged(row), tags)
-	})
+// TagRole adds tags or overwrites them. EntityNotFound, LimitExceeded,
+// InputRefused.
+func (d *Directory) TagRole(ctx context.Context, account name.AccountID, role string, tags []ResourceTag) error {
+	return d.tag(ctx, account, Role, role, tags)
 }
 
-// UntagRole takes tags off a role. EntityNotFound.
-func (d *Directory) UntagRole(ctx context.Context, account name.AccountID, called string, keys []string) error {
-	return d.change(ctx, account, func(tx meta.Tx) error {
-		row, err := find(tx, account, Role, called, meta.NoLock)
-		if err != nil {
-			return err
-		}
-		return deleteResourceTags(tx, tagged(row), keys)
-	})
+// UntagRole takes tags off; absent ones are no error. EntityNotFound.
+func (d *Directory) UntagRole(ctx context.Context, account name.AccountID, role string, keys []string) error {
+	return d.untag(ctx, account, Role, role, keys)
 }

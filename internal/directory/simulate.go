@@ -1,0 +1,481 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/policy"
+)
+
+// Simulation asks what policies would decide. Every action is tried on every
+// resource.
+type Simulation struct {
+	// Source is the ARN of the user, group or role whose policies and boundary
+	// take part besides those given; empty: nobody's.
+	Source   string
+	Policies []string // documents of identity policies
+	Boundary []string // at most one document, in the place of the source's own
+	Resource string   // document of the resources' policy; empty: they have none
+	Owner    string   // account of resources whose ARNs name none, or its root's ARN
+	Caller   string   // ARN of the user who calls; empty: the source
+
+	Actions   []string
+	Resources []string // ARNs, or *; none: *
+	Context   []ContextValue
+}
+
+// ContextValue is a condition key with its values.
+type ContextValue struct {
+	Key    string
+	Values []string
+}
+
+// SourceKind says where a statement stands.
+type SourceKind uint8
+
+// The kinds of sources.
+const (
+	Given         SourceKind = iota // in the question
+	OfUser                          // inline
+	OfGroup                         // inline
+	OfRole                          // inline
+	ManagedByAWS                    // a managed policy of AWS's
+	ManagedByUs                     // a managed policy of the account
+	ResourcePart                    // the resources' policy
+	BoundarySpace                   // the permissions boundary
+)
+
+// Outcome is what one action on one resource came to.
+type Outcome struct {
+	Action, Resource string
+	Allowed          bool
+	Explicit         bool    // denied by a statement
+	Matched          []Match // the statements that decided
+	Missing          []string
+	Boundary         *bool // whether the boundary allows; nil: there is none
+	// Of resources of another account, what each side says by itself.
+	CrossAccount           bool
+	ByIdentity, ByResource Verdict
+}
+
+// Verdict is what policies of one kind say.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Silent Verdict = iota
+	Allows
+	Denies
+)
+
+// Match is a statement that matched, and where it stands in its document.
+type Match struct {
+	Policy     string
+	Kind       SourceKind
+	Start, End Position
+}
+
+// Position is a place in a document; both count from 1, and characters.
+type Position struct{ Line, Column int }
+
+// simulationBudget is how many bytes of documents one page of outcomes may go
+// through: a page can be shorter than asked for.
+const simulationBudget = 16 << 20
+
+var simulatedAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
+
+// Simulate returns outcomes from the one with the number first on, action by
+// action, and whether there are more. EntityNotFound for the source,
+// InputRefused.
+func (d *Directory) Simulate(ctx context.Context, account name.AccountID, s Simulation, first, limit int) ([]Outcome, bool, error) {
+	if len(s.Resources) == 0 {
+		s.Resources = []string{"*"}
+	}
+	if err := s.check(); err != nil {
+		return nil, false, err
+	}
+	var parts sources
+	err := d.view(ctx, func(tx meta.Tx) (err error) {
+		parts, err = gather(tx, account, s)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	run, err := parts.prepare(account, s)
+	if err != nil {
+		return nil, false, err
+	}
+	all := len(s.Actions) * len(s.Resources)
+	last := min(all, first+min(limit, 1+simulationBudget/(1+parts.size())))
+	var out []Outcome
+	for i := first; i < last; i++ {
+		out = append(out, run.try(s.Actions[i/len(s.Resources)], s.Resources[i%len(s.Resources)]))
+	}
+	return out, last < all, nil
+}
+
+func (s Simulation) check() error {
+	for _, a := range s.Actions {
+		if !simulatedAction.MatchString(a) {
+			return refused("Invalid action name: " + a)
+		}
+	}
+	for _, r := range s.Resources {
+		if r != "*" && strings.Count(r, ":") < 5 {
+			return refused("Invalid resource ARN: " + r)
+		}
+	}
+	if len(s.Boundary) > 1 {
+		return refused("Only one permissions boundary can be simulated at a time.")
+	}
+	if s.Caller != "" {
+		if _, kind, _, _, ok := name.ParseDirectoryARN(s.Caller); !ok || kind != "user" {
+			return refused("Invalid caller ARN: " + s.Caller + ". It must be the ARN of a user.")
+		}
+	}
+	if _, kind, _, _, _ := name.ParseDirectoryARN(s.Source); s.Resource != "" && s.Caller == "" && kind != "user" {
+		return refused("A CallerArn is required to simulate a resource policy.")
+	}
+	_, err := ownerAccount(s.Owner)
+	return err
+}
+
+// ownerAccount returns the account of a ResourceOwner; none for none.
+func ownerAccount(s string) (name.AccountID, error) {
+	if s == "" {
+		return "", nil
+	}
+	id, err := name.ParseAccountID(strings.TrimSuffix(strings.TrimPrefix(s, "arn:aws:iam::"), ":root"))
+	if err != nil {
+		return "", refused("Invalid resource owner: " + s)
+	}
+	return id, nil
+}
+
+// source is one document that takes part.
+type source struct {
+	id   string
+	kind SourceKind
+	as   policy.Kind
+	text string
+
+	stored bool // and so was good when it came
+}
+
+// sources are the documents, and who calls.
+type sources struct {
+	identity, boundary []source
+	caller             policy.Principal
+	who                *Principal // who calls, if the directory knows
+	now                time.Time
+}
+
+func (p sources) size() (n int) {
+	for _, s := range slices.Concat(p.identity, p.boundary) {
+		n += len(s.text)
+	}
+	return n
+}
+
+// gather reads what the simulation stands on.
+func gather(tx meta.Tx, account name.AccountID, s Simulation) (sources, error) {
+	parts := sources{caller: policy.Principal{Kind: policy.User, Account: account}}
+	var err error
+	if parts.now, err = tx.Now(); err != nil {
+		return parts, err
+	}
+	for i, text := range s.Policies {
+		parts.identity = append(parts.identity, source{id: "PolicyInputList." + strconv.Itoa(i+1), kind: Given, as: policy.Identity, text: text})
+	}
+	for i, text := range s.Boundary {
+		parts.boundary = append(parts.boundary, source{
+			id: "PermissionsBoundaryPolicyInputList." + strconv.Itoa(i+1), kind: BoundarySpace, as: policy.Identity, text: text,
+		})
+	}
+	if s.Source != "" {
+		who, err := principalByARN(tx, account, s.Source)
+		if err != nil {
+			return parts, err
+		}
+		if err := parts.add(tx, who.Principal, len(s.Boundary) == 0); err != nil {
+			return parts, err
+		}
+		switch who.Key.Kind {
+		case User:
+			parts.caller.ARN, parts.who = who.ARN(), &who
+		case Role:
+			parts.caller = policy.Principal{Kind: policy.RoleSession, ARN: who.ARN(), Role: who.ARN(), Account: account}
+			parts.who = &who
+		}
+	}
+	if s.Caller == "" || s.Caller == parts.caller.ARN {
+		return parts, nil
+	}
+	owner, _, _, _, _ := name.ParseDirectoryARN(s.Caller)
+	parts.caller, parts.who = policy.Principal{Kind: policy.User, ARN: s.Caller, Account: owner}, nil
+	who, err := principalByARN(tx, account, s.Caller)
+	switch {
+	case err == nil:
+		parts.who = &who
+	case !fault.Is(err, fault.EntityNotFound): // somebody who is not there can be simulated
+		return parts, err
+	}
+	return parts, nil
+}
+
+// principalByARN finds a user, group or role. EntityNotFound, InputRefused.
+func principalByARN(tx meta.Tx, account name.AccountID, arn string) (Principal, error) {
+	owner, word, path, called, ok := name.ParseDirectoryARN(arn)
+	kinds := map[string]PrincipalKind{"user": User, "group": Group, "role": Role}
+	kind := kinds[word]
+	if !ok || kind == 0 {
+		return Principal{}, refused("ARN " + arn + " is not valid.")
+	}
+	none := entityFault(fault.EntityNotFound, entityOf(kind), called)
+	if owner != account {
+		return Principal{}, none
+	}
+	row, err := find(tx, account, kind, called, meta.NoLock)
+	if err != nil {
+		return Principal{}, err
+	}
+	if row.Path != path || row.Key.Name != called {
+		return Principal{}, none
+	}
+	return describe(tx, row)
+}
+
+// inlineKinds are the sources of inline policies.
+var inlineKinds = map[PrincipalKind]SourceKind{User: OfUser, Group: OfGroup, Role: OfRole}
+
+// add adds the policies of a principal, and of a user's groups.
+func (p *sources) add(tx meta.Tx, who meta.Principal, boundary bool) error {
+	holders := []meta.Principal{who}
+	if who.Key.Kind == User {
+		for after := meta.PrincipalID(0); ; {
+			groups, err := tx.Groups(who.ID, Page[meta.PrincipalID]{After: after, Limit: 100})
+			if err != nil {
+				return err
+			}
+			if len(groups) == 0 {
+				break
+			}
+			holders = append(holders, groups...)
+			after = groups[len(groups)-1].ID
+		}
+	}
+	for _, h := range holders {
+		inline, err := tx.InlinePolicies(h.ID)
+		if err != nil {
+			return err
+		}
+		for _, i := range inline {
+			p.identity = append(p.identity, source{
+				id: entityOf(h.Key.Kind) + "_" + h.Key.Name + "_" + i.Name, kind: inlineKinds[h.Key.Kind],
+				as: policy.Identity, text: i.Document, stored: true,
+			})
+		}
+		attached, err := tx.AttachedPolicies(h.ID)
+		if err != nil {
+			return err
+		}
+		for _, ref := range attached {
+			s, err := managedSource(tx, ref)
+			if err != nil {
+				return err
+			}
+			p.identity = append(p.identity, s)
+		}
+	}
+	if !boundary || who.Boundary.ARN == "" {
+		return nil
+	}
+	s, err := managedSource(tx, who.Boundary)
+	s.kind = BoundarySpace
+	p.boundary = []source{s}
+	return err
+}
+
+// managedSource reads a managed policy's default version.
+func managedSource(tx meta.Tx, ref PolicyRef) (source, error) {
+	_, _, _, called, _ := name.ParseDirectoryARN(ref.ARN)
+	if ref.ID == 0 {
+		text, ok := policy.ManagedDocument(ref.ARN)
+		if !ok {
+			return source{}, fmt.Errorf("there is no managed policy %s", ref.ARN)
+		}
+		return source{called, ManagedByAWS, policy.Managed, text, true}, nil
+	}
+	row, err := tx.PolicyOf(ref.ID)
+	if err != nil {
+		return source{}, fmt.Errorf("read policy %s: %w", ref.ARN, err)
+	}
+	v, err := tx.PolicyVersion(row.ID, row.DefaultVersion)
+	if err != nil {
+		return source{}, fmt.Errorf("read policy %s: %w", ref.ARN, err)
+	}
+	return source{called, ManagedByUs, policy.Managed, v.Document, true}, nil
+}
+
+// simulator has the documents parsed.
+type simulator struct {
+	question Simulation
+	caller   policy.Principal
+	owner    name.AccountID
+	policies policy.Policies
+	sources  []source // by the number that is the name of their document
+	keys     map[string][]string
+	missing  []string
+}
+
+func (p sources) prepare(account name.AccountID, s Simulation) (*simulator, error) {
+	r := &simulator{question: s, caller: p.caller, keys: p.keys(s.Context)}
+	r.owner, _ = ownerAccount(s.Owner) // checked before
+	if r.owner == "" {
+		r.owner = p.caller.Account
+	}
+	var err error
+	if r.policies.Identity, err = r.parse(p.identity); err != nil {
+		return nil, err
+	}
+	if r.policies.Boundary, err = r.parse(p.boundary); err != nil {
+		return nil, err
+	}
+	if s.Resource != "" {
+		r.policies.Resource, err = r.parse([]source{{id: "ResourcePolicy", kind: ResourcePart, as: policy.Repository, text: s.Resource}})
+	}
+	slices.Sort(r.missing)
+	r.missing = slices.CompactFunc(r.missing, strings.EqualFold)
+	return r, err
+}
+
+// parse parses documents.
+func (r *simulator) parse(from []source) ([]policy.Named, error) {
+	var out []policy.Named
+	for _, s := range from {
+		d, err := policy.Parse(s.as, s.text)
+		switch {
+		case err != nil && !s.stored:
+			return nil, refused("The policy " + s.id + " is not valid: " + err.Error())
+		case err != nil:
+			return nil, fmt.Errorf("parse policy %s: %w", s.id, err)
+		}
+		for _, key := range d.ContextKeys() {
+			if _, ok := r.keys[strings.ToLower(key)]; !ok {
+				r.missing = append(r.missing, key)
+			}
+		}
+		out = append(out, policy.Named{Name: strconv.Itoa(len(r.sources)), Document: d})
+		r.sources = append(r.sources, s)
+	}
+	return out, nil
+}
+
+// keys are the values of condition keys: of who calls and of now, over which
+// go those that were given.
+func (p sources) keys(given []ContextValue) map[string][]string {
+	keys := map[string][]string{
+		"aws:principalaccount": {string(p.caller.Account)},
+		"aws:currenttime":      {p.now.UTC().Format(time.RFC3339)},
+		"aws:epochtime":        {strconv.FormatInt(p.now.Unix(), 10)},
+	}
+	if p.caller.ARN != "" {
+		keys["aws:principalarn"] = []string{p.caller.ARN}
+	}
+	if p.caller.ARN != "" && p.caller.Kind == policy.User {
+		_, _, _, called, _ := name.ParseDirectoryARN(p.caller.ARN)
+		keys["aws:username"] = []string{called}
+		keys["aws:principaltype"] = []string{"User"}
+	}
+	if p.caller.Kind == policy.RoleSession {
+		keys["aws:principaltype"] = []string{"AssumedRole"}
+	}
+	if p.who != nil {
+		if p.who.Key.Kind == User {
+			keys["aws:userid"] = []string{p.who.UniqueID}
+		}
+		for _, tag := range p.who.Tags {
+			keys["aws:principaltag/"+strings.ToLower(tag.Key)] = []string{tag.Value}
+		}
+	}
+	for _, v := range given {
+		keys[strings.ToLower(v.Key)] = v.Values
+	}
+	return keys
+}
+
+// try decides one action on one resource.
+func (r *simulator) try(action, resource string) Outcome {
+	request := policy.Request{
+		Principal: r.caller, Action: action, Resource: resource, Account: r.accountOf(resource),
+		Keys: func(key string) []string { return r.keys[key] },
+	}
+	decision, lines := policy.Explain(request, r.policies)
+	out := Outcome{
+		Action: action, Resource: resource, Allowed: decision.Allowed, Explicit: decision.Explicit, Missing: r.missing,
+		CrossAccount: request.Account != r.caller.Account,
+		ByIdentity:   verdict(lines, policy.IdentityBased),
+		ByResource:   verdict(lines, policy.ResourceBased),
+	}
+	if len(r.policies.Boundary) > 0 {
+		out.Boundary = new(verdict(lines, policy.PermissionsBoundary) == Allows)
+	}
+	for _, line := range lines {
+		decides := decision.Explicit && !line.Allow || decision.Allowed && line.Allow && line.Layer != policy.PermissionsBoundary
+		if line.Matched && decides {
+			out.Matched = append(out.Matched, r.match(line))
+		}
+	}
+	return out
+}
+
+// accountOf returns who owns a resource. Without a policy of the resource there
+// is only the caller's side to look at.
+func (r *simulator) accountOf(resource string) name.AccountID {
+	if r.question.Resource == "" {
+		return r.caller.Account
+	}
+	if parts := strings.SplitN(resource, ":", 6); len(parts) == 6 {
+		if id, err := name.ParseAccountID(parts[4]); err == nil {
+			return id
+		}
+	}
+	return r.owner
+}
+
+func verdict(lines []policy.Line, l policy.Layer) Verdict {
+	v := Silent
+	for _, line := range lines {
+		switch {
+		case line.Layer != l || !line.Matched:
+		case !line.Allow:
+			return Denies
+		default:
+			v = Allows
+		}
+	}
+	return v
+}
+
+func (r *simulator) match(line policy.Line) Match {
+	at, _ := strconv.Atoi(line.Policy) // parse wrote it
+	s := r.sources[at]
+	return Match{Policy: s.id, Kind: s.kind, Start: position(s.text, line.Start), End: position(s.text, line.End)}
+}
+
+// position returns where a byte stands.
+func position(text string, at int) Position {
+	before := text[:at]
+	lineStart := strings.LastIndexByte(before, '\n') + 1
+	return Position{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[lineStart:])}
+}
