@@ -33,6 +33,12 @@ const (
 	TokenExpired
 	AccessDenied // Principal, Action, Resource, Detail
 
+	// Tokens of web identities. Detail is the sentence.
+	IdentityTokenInvalid
+	IdentityTokenExpired
+	IdentityTokenRejected // genuine, but of no use here
+	IssuerUnreachable
+
 	// Repositories.
 	RepositoryNotFound
 	RepositoryExists
@@ -79,6 +85,7 @@ const (
 	EntityInUse         // Entity, Name, Constraint: what keeps it from going
 	EntityProtected     // Entity, Name: not the account's to change
 	PolicyMalformed     // Detail is the sentence
+	PolicyTooLarge      // Detail is the sentence
 	PolicyNotAttachable // Name: the policy's ARN
 	InputRefused        // Detail is the sentence: a rule that no constraint of one member says
 
@@ -113,6 +120,10 @@ var reasons = [...]struct {
 	TokenInvalid:            {"token invalid", Unauthenticated},
 	TokenExpired:            {"token expired", Denied},
 	AccessDenied:            {"access denied", Denied},
+	IdentityTokenInvalid:    {"identity token invalid", Invalid},
+	IdentityTokenExpired:    {"identity token expired", Denied},
+	IdentityTokenRejected:   {"identity token rejected", Denied},
+	IssuerUnreachable:       {"issuer unreachable", Unavailable},
 	RepositoryNotFound:      {"repository not found", NotFound},
 	RepositoryExists:        {"repository exists", Conflict},
 	RepositoryNotEmpty:      {"repository not empty", Conflict},
@@ -150,6 +161,7 @@ var reasons = [...]struct {
 	EntityInUse:             {"entity in use", Conflict},
 	EntityProtected:         {"entity protected", Denied},
 	PolicyMalformed:         {"policy malformed", Invalid},
+	PolicyTooLarge:          {"policy too large", TooLarge},
 	PolicyNotAttachable:     {"policy not attachable", Invalid},
 	InputRefused:            {"input refused", Invalid},
 	LimitExceeded:           {"limit exceeded", Exceeded},

@@ -3,58 +3,62 @@ package identity
 import (
 	"context"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/seal"
 )
 
 // Config is what an Authority is built from.
 type Config struct {
-	Keys        []AccessKey // the root key of each account
+	Keys        []AccessKey // of roots, beside those in the store
 	Store       meta.Store
+	Seal        *seal.Sealer           // opens the secrets of stored keys; nil: they do not work
 	Regions     func(name.Region) bool // whether the region is served
 	Clock       func() time.Time
 	TokenTTL    time.Duration // 12 hours if zero, as ECR's
 	DownloadTTL time.Duration // 1 hour if zero
-	Logger      *slog.Logger
+	// TokensEndWithSessions ends a registry token of a session with it. On AWS
+	// it lives on.
+	TokensEndWithSessions bool
+	Failures              Failures                         // limits failed log-ins; nil: nothing does
+	Client                func(context.Context) netip.Addr // whose request a context is; nil: not known
+	Logger                *slog.Logger
 }
 
 // Authority knows the access keys, and signs and verifies what is issued for
 // them. Its methods are safe for concurrent use.
 type Authority struct {
-	keys        map[string]key
-	regions     func(name.Region) bool
-	clock       func() time.Time
-	tokenTTL    time.Duration
-	downloadTTL time.Duration
-	signing     signing
-	tokens      cache // by user and password
-	headers     cache // by Authorization header
-}
-
-// key is an access key and the fingerprint of its secret.
-type key struct {
-	AccessKey
-	fingerprint string
+	config   Config
+	signing  signing
+	given    map[string]*credential // the keys of the configuration, by id
+	stored   cache[string, *credential]
+	sessions cache[hash, *opened] // by key id and security token
+	tokens   cache[hash, grant]   // by password
+	headers  cache[hash, grant]   // by Authorization header
+	uses     uses
 }
 
 // signing is what the store's one secret gives: a key for each use, so that
 // nothing signed for one passes for another.
 type signing struct {
-	id          string // names the secret in what it signed
-	token       []byte
-	download    []byte
-	fingerprint []byte
+	id            string // names the secret in what it signed
+	token         []byte
+	download      []byte
+	fingerprint   []byte
+	sessionSecret []byte
+	sessions      *seal.Sealer
 }
 
 // signingSecret is the purpose under which the store keeps the secret.
@@ -73,20 +77,13 @@ func New(ctx context.Context, c Config) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the signing keys of registry tokens: %w", err)
 	}
-	a := &Authority{
-		keys:        make(map[string]key, len(c.Keys)),
-		regions:     c.Regions,
-		clock:       c.Clock,
-		tokenTTL:    c.TokenTTL,
-		downloadTTL: c.DownloadTTL,
-		signing:     signing,
+	if c.TokenTTL == 0 {
+		c.TokenTTL = 12 * time.Hour
 	}
-	if a.tokenTTL == 0 {
-		a.tokenTTL = 12 * time.Hour
+	if c.DownloadTTL == 0 {
+		c.DownloadTTL = time.Hour
 	}
-	if a.downloadTTL == 0 {
-		a.downloadTTL = time.Hour
-	}
+	a := &Authority{config: c, signing: signing, given: make(map[string]*credential, len(c.Keys)), uses: newUses()}
 	for _, k := range c.Keys {
 		if err := a.add(k); err != nil {
 			return nil, err
@@ -99,24 +96,20 @@ func (a *Authority) add(k AccessKey) error {
 	if !keyID.MatchString(k.ID) {
 		return errors.New("an access key id is 1 to 128 letters, digits, or any of _.-")
 	}
+	if strings.HasPrefix(k.ID, sessionPrefix) {
+		return fmt.Errorf("access key %s: ids that begin with %s are those of sessions", k.ID, sessionPrefix)
+	}
 	if k.Secret.Reveal() == "" {
 		return fmt.Errorf("access key %s has an empty secret", k.ID)
 	}
 	if _, err := name.ParseAccountID(string(k.Account)); err != nil {
 		return fmt.Errorf("access key %s: %w", k.ID, err)
 	}
-	if _, twice := a.keys[k.ID]; twice {
+	if _, twice := a.given[k.ID]; twice {
 		return fmt.Errorf("access key %s is given twice", k.ID)
 	}
-	mac := hmac.New(sha256.New, a.signing.fingerprint)
-	mac.Write([]byte(k.ID + "\x00" + string(k.Account) + "\x00" + k.Secret.Reveal()))
-	a.keys[k.ID] = key{k, encode(mac.Sum(nil)[:16])}
+	a.given[k.ID] = a.credential(k.Secret, rootCaller(k.Account, k.ID), false)
 	return nil
-}
-
-// caller returns whom the key speaks for.
-func (k key) caller(region name.Region, scope Scope) Caller {
-	return Caller{Account: k.Account, ARN: k.ARN, UserID: k.UserID, KeyID: k.ID, Region: region, Scope: scope, Kind: Root}
 }
 
 // storedSecret reads the store's signing secret, and makes it if there is
@@ -150,7 +143,7 @@ func derive(secret []byte) (signing, error) {
 		return signing{}, errors.New("the stored secret is too short")
 	}
 	var s signing
-	id := []byte(nil)
+	var id, sessions []byte
 	for _, d := range []struct {
 		to   *[]byte
 		info string
@@ -158,6 +151,7 @@ func derive(secret []byte) (signing, error) {
 	}{
 		{&s.token, "registry token", 32}, {&s.download, "layer download", 32},
 		{&s.fingerprint, "access key fingerprint", 32}, {&id, "key id", 6},
+		{&s.sessionSecret, "session secret", 32}, {&sessions, "session token", 32},
 	} {
 		derived, err := hkdf.Expand(sha256.New, secret, d.info, d.size)
 		if err != nil {
@@ -166,7 +160,12 @@ func derive(secret []byte) (signing, error) {
 		*d.to = derived
 	}
 	s.id = encode(id)
-	return s, nil
+	key, err := seal.Parse(hex.EncodeToString(sessions))
+	if err != nil {
+		return signing{}, err
+	}
+	s.sessions, err = seal.New(key)
+	return s, err
 }
 
 // encode is the spelling of bytes in tokens: URL-safe.

@@ -53,6 +53,14 @@ func (s *secrets) View(_ context.Context, fn func(meta.Tx) error) error {
 
 func (s *secrets) Update(ctx context.Context, fn func(meta.Tx) error) error { return s.View(ctx, fn) }
 
+func (s *secrets) RecentAccessVersion(context.Context) (int64, error) { return 1, s.err }
+
+func (s *secrets) Account(name.AccountID, meta.Lock) (meta.Account, error) {
+	return meta.Account{}, meta.ErrNotFound
+}
+
+func (s *secrets) AccessKey(string) (meta.AccessKey, error) { return meta.AccessKey{}, meta.ErrNotFound }
+
 func (s *secrets) Secret(purpose string) ([]byte, error) {
 	if v, ok := s.values[purpose]; ok {
 		return v, nil

@@ -1,48 +1,40 @@
 package identity
 
-import (
-	"crypto/sha256"
-	"sync"
-	"time"
-)
+import "sync"
 
-const (
-	cacheEntries = 4096
-	cacheTime    = time.Second
-)
+// cacheEntries bounds each cache.
+const cacheEntries = 4096
 
-// cache remembers for a second which credentials were found genuine, so that a
-// client's burst of requests is parsed once. It holds hashes, no credentials,
-// and never an answer of no: who has no token cannot fill it.
-type cache struct {
+// cache remembers what was found genuine, and what that stands on, for as long
+// as the store's access version is the same: a client's burst of requests is
+// looked at once. It never holds an answer of no, so who has no credential
+// cannot fill it; and keys that come from clients are hashes.
+type cache[K comparable, V any] struct {
 	mu      sync.RWMutex
-	entries map[[sha256.Size]byte]entry
+	version int64
+	entries map[K]V
 }
 
-type entry struct {
-	grant
-	stored time.Time
-}
-
-// grant is a genuine token's content.
-type grant struct {
-	caller  Caller
-	expires time.Time
-}
-
-func (c *cache) get(hash [sha256.Size]byte, now time.Time) (grant, bool) {
+func (c *cache[K, V]) get(key K, version int64) (v V, ok bool) {
 	c.mu.RLock()
-	e, ok := c.entries[hash]
-	c.mu.RUnlock()
-	age := now.Sub(e.stored)
-	return e.grant, ok && 0 <= age && age < cacheTime
+	defer c.mu.RUnlock()
+	if c.version != version {
+		return v, false
+	}
+	v, ok = c.entries[key]
+	return v, ok
 }
 
-func (c *cache) put(hash [sha256.Size]byte, g grant, now time.Time) {
+// put takes what was found in a View that began after the version was read.
+func (c *cache[K, V]) put(key K, version int64, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= cacheEntries {
-		c.entries = make(map[[sha256.Size]byte]entry)
+	if version < c.version {
+		return
 	}
-	c.entries[hash] = entry{g, now}
+	if version > c.version || len(c.entries) >= cacheEntries || c.entries == nil {
+		c.version = version
+		c.entries = make(map[K]V)
+	}
+	c.entries[key] = v
 }

@@ -73,6 +73,7 @@ type Caller struct {
 // Session is what temporary credentials add to their principal.
 type Session struct {
 	Name           string   // of a role session
+	SourceKey      string   // of a user's or root's session: the long-term key that it was got with
 	RoleARN        string   // of a role session
 	Policies       []string // documents that narrow it
 	PolicyARNs     []string // managed policies that narrow it; without both it is not narrowed

@@ -25,7 +25,7 @@ type Download struct {
 // the caller was allowed to before it is made.
 func (a *Authority) IssueDownload(d Download) string {
 	content := strings.Join([]string{
-		strconv.FormatInt(a.clock().Add(a.downloadTTL).Unix(), 10),
+		strconv.FormatInt(a.config.Clock().Add(a.config.DownloadTTL).Unix(), 10),
 		string(d.Registry.Account), string(d.Registry.Region),
 		strconv.Itoa(int(d.Space)), string(d.Repository), string(d.Digest),
 	}, "\n")
@@ -58,7 +58,7 @@ func (a *Authority) VerifyDownload(token string) (Download, error) {
 	if expiresErr != nil || spaceErr != nil {
 		return Download{}, bad
 	}
-	if !a.clock().Before(time.Unix(expires, 0)) {
+	if !a.config.Clock().Before(time.Unix(expires, 0)) {
 		return Download{}, fault.New(fault.TokenExpired)
 	}
 	return Download{

@@ -37,16 +37,14 @@ func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// AccessKey is a key that signs requests, and whom it speaks for.
+// AccessKey is an account's root key that the configuration gives.
 type AccessKey struct {
 	ID      string
 	Secret  Secret
 	Account name.AccountID
-	ARN     string
-	UserID  string
 }
 
 // RootKey returns an access key of an account's root.
 func RootKey(account name.AccountID, id string, secret Secret) AccessKey {
-	return AccessKey{ID: id, Secret: secret, Account: account, ARN: name.RootARN(account), UserID: string(account)}
+	return AccessKey{ID: id, Secret: secret, Account: account}
 }

@@ -57,11 +57,13 @@ func TestASecretNeverFormats(t *testing.T) {
 }
 
 func TestARootKeySpeaksForItsAccount(t *testing.T) {
-	k := identity.RootKey("210987654321", keyID, identity.NewSecret("x"))
-	if k.ID != keyID || k.Secret.Reveal() != "x" {
-		t.Errorf("id %q, secret of %d characters", k.ID, len(k.Secret.Reveal()))
+	a := newAuthority(t, newSecrets(), &clock{start}, identity.RootKey("210987654321", keyID, identity.NewSecret("x")))
+	token, err := a.IssueToken(ctx, identity.Caller{Account: "210987654321", KeyID: keyID}, identity.FullScope, region)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if k.ARN != "arn:aws:iam::210987654321:root" || k.UserID != "210987654321" || k.Account != "210987654321" {
-		t.Errorf("speaks for %s, %s, %s", k.Account, k.ARN, k.UserID)
+	c, err := a.VerifyToken(ctx, "AWS", token.Password)
+	if err != nil || c.ARN != "arn:aws:iam::210987654321:root" || c.UserID != "210987654321" || c.Account != "210987654321" {
+		t.Errorf("speaks for %s, %s, %s, %v", c.Account, c.ARN, c.UserID, err)
 	}
 }

@@ -1,6 +1,9 @@
 package identity
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/sigv4"
@@ -20,41 +23,90 @@ var globalRegion = map[string]name.Region{"sts": "us-east-1", "iam": "us-east-1"
 // Begin checks all of a signed request that can be checked before its body is
 // read: that the signature is well formed, its key known, its scope the
 // service in a served region, and its date near. service is the name that
-// clients sign for, such as "ecr". Besides sigv4's faults it returns one of the
-// reason CredentialUnknown.
+// clients sign for, such as "ecr". Besides sigv4's faults it returns those of
+// the reasons CredentialUnknown, TokenExpired for a session that has ended by
+// itself, Overloaded for who failed too often, and of a failing store.
 func (a *Authority) Begin(r *sigv4.Request, service string) (Pending, error) {
 	s, err := sigv4.Parse(r)
 	if err != nil {
 		return nil, err
 	}
-	k, ok := a.keys[s.KeyID]
-	if !ok || s.SessionToken != "" { // no session was ever issued
-		return nil, fault.New(fault.CredentialUnknown)
+	t, err := a.attempt(r.Context(), s.KeyID)
+	if err != nil {
+		return nil, err
 	}
-	p := &pending{key: k, signed: s, expected: sigv4.Expectation{
+	secret, caller, err := a.signer(r, s)
+	if err != nil {
+		t.end(err)
+		return nil, err
+	}
+	p := &pending{authority: a, attempt: t, secret: secret, caller: caller, signed: s, expected: sigv4.Expectation{
 		Service: service,
 		Region: func(region string) bool {
-			return a.regions(name.Region(region)) || globalRegion[service] == name.Region(region) && region != ""
+			return a.config.Regions(name.Region(region)) || globalRegion[service] == name.Region(region) && region != ""
 		},
-		Now: a.clock(),
+		Now: a.config.Clock(),
 	}}
 	if err := s.Check(p.expected); err != nil {
 		return nil, err
 	}
+	p.caller.Region = name.Region(s.Scope.Region)
 	return p, nil
 }
 
+// signer returns whom the request says it is from, with the secret that proves
+// it. A security token works with the key id that it was issued with, and no
+// other; that its header is among those signed is promised by sigv4.Parse.
+func (a *Authority) signer(r *sigv4.Request, s *sigv4.Signed) (Secret, Caller, error) {
+	given, known := a.given[s.KeyID]
+	switch session := strings.HasPrefix(s.KeyID, sessionPrefix); {
+	case session != (s.SessionToken != ""):
+		return Secret{}, Caller{}, fault.New(fault.CredentialUnknown)
+	case session:
+		o, err := a.openSession(r.Context(), s.KeyID, s.SessionToken)
+		if err != nil {
+			return Secret{}, Caller{}, unknown(err)
+		}
+		return o.secret, o.caller, nil
+	case known:
+		return given.secret, given.caller, nil
+	}
+	version, err := a.config.Store.RecentAccessVersion(r.Context())
+	if err != nil {
+		return Secret{}, Caller{}, storeFault(err)
+	}
+	c, err := a.current(r.Context(), s.KeyID, version)
+	if err != nil {
+		return Secret{}, Caller{}, unknown(err)
+	}
+	return c.secret, c.caller, nil
+}
+
+// unknown is the fault of a signer who could not be found.
+func unknown(err error) error {
+	if errors.Is(err, errGone) {
+		return fault.New(fault.CredentialUnknown)
+	}
+	return storeFault(err)
+}
+
 type pending struct {
-	key      key
-	signed   *sigv4.Signed
-	expected sigv4.Expectation
+	authority *Authority
+	attempt   attempt
+	secret    Secret
+	caller    Caller
+	signed    *sigv4.Signed
+	expected  sigv4.Expectation
 }
 
 // Finish implements Pending. The date is judged by the moment of Begin: a
 // large body may arrive slowly.
 func (p *pending) Finish(payloadSHA256 string) (Caller, error) {
-	if err := p.signed.Verify(p.expected, p.key.Secret.Reveal(), payloadSHA256); err != nil {
+	err := p.signed.Verify(p.expected, p.secret.Reveal(), payloadSHA256)
+	p.attempt.end(err)
+	if err != nil {
 		return Caller{}, err
 	}
-	return p.key.caller(name.Region(p.signed.Scope.Region), FullScope), nil
+	p.authority.record(p.caller, p.caller.Region, p.expected.Service)
+	return p.caller, nil
 }

@@ -36,6 +36,12 @@ func RoleARN(account AccountID, path, role string) string {
 	return directoryARN(account, "role"+path+role)
 }
 
+// SessionARN returns the ARN of whoever has taken on a role; the role's path is
+// not in it.
+func SessionARN(account AccountID, role, session string) string {
+	return "arn:aws:sts::" + string(account) + ":assumed-role/" + role + "/" + session
+}
+
 // PolicyARN returns the ARN of a managed policy of an account.
 func PolicyARN(account AccountID, path, policy string) string {
 	return directoryARN(account, "policy"+path+policy)

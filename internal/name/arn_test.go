@@ -15,6 +15,7 @@ func TestARNs(t *testing.T) {
 		{"of a container service", name.ServiceARN(registry, "0f8fad5b-d9cb-469f-a165-70867728950e"),
 			"arn:aws:lightsail:eu-west-1:012345678901:ContainerService/0f8fad5b-d9cb-469f-a165-70867728950e"},
 		{"of an account's root", name.RootARN("012345678901"), "arn:aws:iam::012345678901:root"},
+		{"of a role session", name.SessionARN("012345678901", "build", "job-7"), "arn:aws:sts::012345678901:assumed-role/build/job-7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.got != c.want {
