@@ -35,6 +35,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/seal"
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
@@ -44,7 +45,8 @@ type Parts struct {
 	Root   config.Credentials
 	Meta   meta.Store
 	Blobs  blob.Store
-	BootID string // of the machine
+	Seal   *seal.Sealer // of the secrets in Meta
+	BootID string       // of the machine
 	Clock  func() time.Time
 	Logger *slog.Logger
 }
@@ -86,7 +88,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		return nil, fmt.Errorf("root credentials: %w", err)
 	}
 	s := &Server{parts: p, catalogue: registry.New(registryConfig(p)), room: newRoom(c, p.Clock)}
-	decider := access.New()
+	decider := access.New(access.Config{Store: p.Meta, Clock: p.Clock})
 	auth := forwarded{authority}
 	json, err := s.awsJSON(auth, authority, decider, addresses)
 	if err != nil {

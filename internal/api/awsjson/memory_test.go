@@ -13,7 +13,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
@@ -45,7 +44,7 @@ func partHandler(t testing.TB, memory int64, part func(awsmodel.Blob), image fun
 	h, err := awsjson.New(awsjson.Config{
 		Services:      []awsjson.Service{{Model: ecrmodel.Model, Operations: offered, NotOffered: others, Style: awsjson.InvalidParameter}},
 		Authenticator: s,
-		Authorizer:    access.New(),
+		Authorizer:    ownAccount{},
 		Now:           s.now,
 		Memory:        memory,
 	})
@@ -383,7 +382,7 @@ func TestWhatIsNoBlobIsHeldFromTheBudgetToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &stand{handle: func(context.Context, *awsjson.Call, *toyInput) (*toyOutput, error) { return &toyOutput{}, nil }}
-				h, err := awsjson.New(awsjson.Config{Services: []awsjson.Service{s.service()}, Authenticator: s, Authorizer: access.New(), Now: s.now, Memory: 2 << 20})
+				h, err := awsjson.New(awsjson.Config{Services: []awsjson.Service{s.service()}, Authenticator: s, Authorizer: ownAccount{}, Now: s.now, Memory: 2 << 20})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -122,6 +122,16 @@ type stand struct {
 	clock               func() time.Time // nil: it is always noon
 }
 
+// ownAccount lets everybody do everything in their own account.
+type ownAccount struct{}
+
+func (ownAccount) Authorize(_ context.Context, c identity.Caller, action string, r access.Resource) error {
+	if c.Account == r.Account {
+		return nil
+	}
+	return &fault.Error{Reason: fault.AccessDenied, Principal: c.ARN, Action: action, Resource: r.ARN, Detail: "because no resource-based policy allows the " + action + " action"}
+}
+
 func (s *stand) Begin(*http.Request, string) (awsjson.Pending, error) { return s, s.beginErr }
 
 func (s *stand) Finish(hash string) (identity.Caller, error) {
@@ -166,7 +176,7 @@ func (s *stand) handler(t testing.TB) *awsjson.Handler {
 	h, err := awsjson.New(awsjson.Config{
 		Services:      []awsjson.Service{s.service()},
 		Authenticator: s,
-		Authorizer:    access.New(),
+		Authorizer:    ownAccount{},
 		Now:           s.now,
 	})
 	if err != nil {

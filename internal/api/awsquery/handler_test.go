@@ -234,7 +234,7 @@ func TestNewRefusesATableThatDoesNotFitItsModel(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := table(nil)
 			tt.edit(&s)
-			_, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{s}, Authenticator: &gate{}, Authorizer: access.New()})
+			_, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{s}, Authenticator: &gate{}, Authorizer: ownAccount{}})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}

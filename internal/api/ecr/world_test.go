@@ -35,6 +35,7 @@ import (
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
@@ -110,7 +111,7 @@ func newWorld(t *testing.T, changes ...change) *world {
 		Regions: func(r name.Region) bool { return r == region || r == "eu-west-1" },
 	})
 	w.must(err)
-	w.serve(log)
+	w.serve(log, store)
 	t.Cleanup(func() {
 		w.meta.Heal()
 		w.must(errors.Join(w.catalogue.Close(w.ctx), store.Close(), files.Close()))
@@ -119,7 +120,7 @@ func newWorld(t *testing.T, changes ...change) *world {
 }
 
 // serve puts the front behind the protocol and the middleware.
-func (w *world) serve(log *slog.Logger) {
+func (w *world) serve(log *slog.Logger, store meta.Store) {
 	addresses, err := edge.NewAddresses("", "")
 	w.must(err)
 	h, err := awsjson.New(awsjson.Config{
@@ -129,7 +130,7 @@ func (w *world) serve(log *slog.Logger) {
 				return strings.Join([]string{registryURL, string(repository), string(d), token}, "|")
 			},
 		})},
-		Authenticator: w.authority, Authorizer: access.New(), Now: time.Now,
+		Authenticator: w.authority, Authorizer: access.New(access.Config{Store: store, Clock: time.Now}), Now: time.Now,
 	})
 	w.must(err)
 	server := httptest.NewServer(edge.Handler(h, edge.Options{Logger: log, Clock: time.Now}))

@@ -97,7 +97,7 @@ func open(t *testing.T) *world {
 			}),
 			Issuer: w.authority, Addresses: addresses,
 		})},
-		Authenticator: w.authority, Authorizer: access.New(), Now: w.clock.Now,
+		Authenticator: w.authority, Authorizer: access.New(access.Config{Store: w.faults, Clock: w.clock.Now}), Now: w.clock.Now,
 	})
 	w.must(err)
 	w.server = httptest.NewServer(edge.Handler(handler, edge.Options{Logger: log, Clock: time.Now, Idle: time.Minute}))

@@ -112,11 +112,12 @@ type world struct {
 func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	w := &world{t: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, decider: &decider{Decider: access.New()}}
+	w := &world{t: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, decider: new(decider)}
 	fatal := func(err error) { t.Errorf("store failed for good: %v", err) }
 	meta, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(dir, "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
 	w.must(err)
 	t.Cleanup(func() { meta.Close() })
+	w.decider.Decider = access.New(access.Config{Store: meta, Clock: w.clock.Now})
 	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
 	w.must(err)
 	t.Cleanup(func() { blobs.Close() })

@@ -55,7 +55,7 @@ func serve(t *testing.T, key identity.AccessKey, now func() time.Time) awssts.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{sts.New()}, Authenticator: auth, Authorizer: access.New()})
+	handler, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{sts.New()}, Authenticator: auth, Authorizer: access.New(access.Config{Store: store, Clock: now})})
 	if err != nil {
 		t.Fatal(err)
 	}

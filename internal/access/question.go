@@ -1,0 +1,123 @@
+package access
+
+import (
+	"context"
+	"strings"
+
+	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/policy"
+)
+
+// question is one decision under way.
+type question struct {
+	decider  *Decider
+	ctx      context.Context // of the request, which the question does not outlive
+	caller   identity.Caller
+	action   string
+	resource Resource
+
+	generation *generation
+	principal  *principal
+	err        error // of reading what a condition asked for
+}
+
+// nobody is the answer to whoever is not known.
+var nobody = policy.Decision{Layer: policy.IdentityBased, Statement: -1}
+
+// decide answers the question.
+func (q *question) decide(g *generation) (policy.Decision, error) {
+	if q.unknown() {
+		return nobody, nil
+	}
+	if d, ok := exception(&q.caller, q.action, &q.resource); ok {
+		return d, nil
+	}
+	policies, err := q.policies(g)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	if q.principal.gone {
+		return nobody, nil
+	}
+	return q.weigh(policies)
+}
+
+// unknown reports whether no identity was established.
+func (q *question) unknown() bool {
+	c := &q.caller
+	switch c.Kind {
+	case identity.Root:
+		return c.Account == ""
+	case identity.User:
+		return c.Account == "" || c.Principal == 0
+	case identity.RoleSession:
+		return c.Account == "" || c.Principal == 0 || c.Session == nil
+	case identity.WebIdentity:
+		return c.ARN == ""
+	case identity.Anonymous:
+		return false
+	}
+	return true
+}
+
+// policies reads what takes part in the decision.
+func (q *question) policies(g *generation) (policy.Policies, error) {
+	q.generation = g
+	var p policy.Policies
+	var err error
+	if q.principal, err = q.decider.principal(q.ctx, g, &q.caller); err != nil || q.principal.gone {
+		return p, err
+	}
+	p.Identity, p.Boundary, p.Session = q.principal.identity, q.principal.boundary, q.principal.session
+	service, _, _ := strings.Cut(q.action, ":")
+	switch {
+	case strings.EqualFold(service, "ecr"):
+		err = q.decider.ofECR(q.ctx, g, q, &p)
+	case strings.EqualFold(service, "sts") && strings.Contains(q.resource.ARN, ":role/"):
+		p.Trust, err = q.decider.trust(q.ctx, g, q.resource.ARN)
+	}
+	return p, err
+}
+
+func (q *question) request() policy.Request {
+	return policy.Request{
+		Principal: principalOf(&q.caller), Action: q.action, Resource: q.resource.ARN, Account: q.resource.Account, Keys: q.values,
+	}
+}
+
+// weigh has the policies decide.
+func (q *question) weigh(p policy.Policies) (policy.Decision, error) {
+	r := q.request()
+	d := policy.Evaluate(r, p)
+	switch {
+	case q.err != nil:
+		return policy.Decision{}, q.err
+	case r.Principal.Account == "" && d.Allowed && d.Layer == policy.RegistryBased:
+		// A registry's policy means everybody who is somebody.
+		depends := d.Depends
+		p.Registry = nil
+		d = policy.Evaluate(r, p)
+		d.Depends = d.Depends || depends
+	case !d.Allowed && r.Principal.Account != "" && r.Principal.Account != r.Account:
+		d = q.fromOutside(r, p, d)
+	}
+	return d, q.err
+}
+
+// fromOutside words a denial for a caller of another account. Unless the
+// resource's side allows, the caller only learns that it does not: its own
+// side's conditions could otherwise ask what the resource is like.
+func (q *question) fromOutside(r policy.Request, p policy.Policies, d policy.Decision) policy.Decision {
+	theirs := policy.Evaluate(r, policy.Policies{
+		Identity: q.decider.anything, Resource: p.Resource, Registry: p.Registry, Trust: p.Trust,
+	})
+	depends := d.Depends || theirs.Depends
+	if !theirs.Allowed {
+		d = policy.Decision{Layer: policy.ResourceBased, Statement: -1}
+		if len(p.Trust) > 0 {
+			d.Layer = policy.RoleTrust
+		}
+	}
+	d.Depends = depends
+	return d
+}
