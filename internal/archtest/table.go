@@ -20,7 +20,7 @@ var groups = map[string][]string{
 		"internal/registry", "internal/containers", "internal/identity", "internal/access",
 		"internal/gc", "internal/directory",
 	},
-	"drivers": {"internal/meta/sqlstore", "internal/blob/disk"},
+	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/seal/awskms"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
 		"internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
@@ -37,6 +37,7 @@ var table = []row{
 	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
 	{"internal/policy", []string{"internal/fault", "internal/name"}},
 	{"internal/seal", nil},
+	{"internal/seal/awskms", nil},
 
 	{"internal/meta", []string{"words"}},
 	{"internal/meta/metatest", []string{"words", "internal/meta"}},
@@ -96,6 +97,7 @@ var places = []place{
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/pressly/goose/...", why: "migrations are the metadata driver's", only: []string{"internal/meta/sqlstore"}},
+	{path: "github.com/aws/...", why: "AWS is called by the key driver and by commands", only: []string{"internal/seal/awskms", "cmd/lighterage"}},
 	{path: "github.com/spf13/...", why: "flags are the command's and the loader's", only: []string{"cmd/lighterage", "internal/config"}},
 	{path: "github.com/knadh/koanf/...", why: "settings are read once, by the loader", only: []string{"internal/config"}},
 	{path: "os", names: fileCalls, why: "files are the disk store's, the audit trail's, the certificates', the loader's and the command's",

@@ -33,7 +33,8 @@ type Config struct {
 	RegistryHost          string        // template; empty: what the client used
 	LightsailRegistryHost string        // the same for Lightsail logins; empty: RegistryHost
 	TrustedProxies        []netip.Prefix
-	TLSCert, TLSKey       string // files; both or none
+	TLSCert, TLSKey       string      // files; both or none
+	MasterKeys            []KeySource // the first seals, all open; empty: a file in the data directory
 	ECRStrict             bool
 	LogLevel              slog.Level
 	AllowUnsafePostgres   bool // a server that can lose acknowledged transactions in a crash
@@ -78,6 +79,7 @@ var settings = []setting{
 	{"trusted-proxies", "", "comma-separated addresses or `networks` whose X-Forwarded-For, -Proto and -Host are believed", setProxies},
 	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
 	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
+	{"master-key", "", "what secrets are encrypted with: file:PATH, env:NAME or awskms://KEY?region=…, as `source`; of several, comma-separated, the first encrypts and all decrypt (default: a file made in the data directory)", setMasterKey},
 	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setBool(func(c *Config) *bool { return &c.ECRStrict })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
 	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
@@ -97,6 +99,7 @@ func (c Config) Redacted() map[string]string {
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
+		"master-key": join(c.MasterKeys),
 		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),

@@ -67,11 +67,15 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
+	sealer, err := MasterKey(ctx, c, stores.Meta, l.Environ, l.Logger)
+	if err != nil {
+		return err
+	}
 	others, err := strangers(ctx, stores.Meta, c.Account, l.Logger)
 	if err != nil {
 		return &StoreError{err}
 	}
-	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
 	if err != nil {
 		return storeError(err)
 	}

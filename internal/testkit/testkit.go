@@ -151,8 +151,10 @@ func (s *Server) start() {
 	s.Meta, s.Blobs = s.stores.Meta, s.stores.Blobs
 	s.Root, err = config.RootCredentials(s.Dir, nil)
 	s.must(err)
+	sealer, err := server.MasterKey(ctx, s.Config, s.Meta, nil, s.log)
+	s.must(err)
 	s.server, err = server.Build(ctx, server.Parts{
-		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs),
+		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs), Seal: sealer,
 		BootID: disk.BootID(), Clock: s.clock, Logger: s.log,
 	})
 	s.must(err)
