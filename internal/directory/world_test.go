@@ -1,0 +1,123 @@
+package directory_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/directory"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/metatest"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
+	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/seal"
+)
+
+const (
+	home   name.AccountID = "123456789012"
+	abroad name.AccountID = "210987654321"
+)
+
+// instant is when a SQLite store's clock starts; each reading is a second later.
+var instant = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// world is a directory of two accounts on a real store.
+type world struct {
+	*directory.Directory
+	t      *testing.T
+	ctx    context.Context
+	store  *metatest.Faults
+	sealer *seal.Sealer
+}
+
+// newWorld is a world on SQLite with IAM's quotas.
+func newWorld(t *testing.T, edits ...func(*directory.Limits)) *world {
+	t.Helper()
+	store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "meta.db"), sqlstore.Options{Clock: func() time.Time { return instant }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return worldOn(t, store, edits...)
+}
+
+// onBothDatabases runs a test on SQLite and on PostgreSQL.
+func onBothDatabases(t *testing.T, run func(w *world), edits ...func(*directory.Limits)) {
+	t.Run("sqlite", func(t *testing.T) { run(newWorld(t, edits...)) })
+	t.Run("postgres", func(t *testing.T) {
+		store, err := sqlstore.OpenPostgres(t.Context(), metatest.StartPostgres(t).NewDatabase(t), sqlstore.Options{Clock: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(worldOn(t, store, edits...))
+	})
+}
+
+func worldOn(t *testing.T, store meta.Store, edits ...func(*directory.Limits)) *world {
+	t.Helper()
+	key, err := seal.Parse(seal.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := seal.New(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := directory.Quotas
+	for _, edit := range edits {
+		edit(&limits)
+	}
+	faults := metatest.NewFaults(store)
+	w := &world{t: t, ctx: context.Background(), store: faults, sealer: sealer,
+		Directory: directory.New(directory.Config{Meta: faults, Seal: sealer, Limits: limits})}
+	t.Cleanup(func() {
+		faults.Heal()
+		if err := store.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	for _, id := range []name.AccountID{home, abroad} {
+		w.must(w.EnsureAccount(w.ctx, id, "of "+string(id)))
+	}
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// must2 returns the answer of a call that must succeed.
+func must2[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// user, group make one in the account home.
+func (w *world) user(called string) directory.Principal {
+	w.t.Helper()
+	return must2[directory.Principal](w.t)(w.CreateUser(w.ctx, home, directory.NewUser{Name: called}))
+}
+
+func (w *world) group(called string) directory.Principal {
+	w.t.Helper()
+	return must2[directory.Principal](w.t)(w.CreateGroup(w.ctx, home, called, ""))
+}
+
+// refused asserts the fault of a call: its reason, and what it is of.
+func (w *world) refused(err error, reason fault.Reason, entity, called string) *fault.Error {
+	w.t.Helper()
+	f := fault.Of(err)
+	if f == nil || f.Reason != reason || f.Entity != entity || f.Name != called {
+		w.t.Fatalf("got %v, want %s of the %s %q", err, reason, entity, called)
+	}
+	return f
+}
