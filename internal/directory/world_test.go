@@ -20,7 +20,7 @@ const (
 	abroad name.AccountID = "210987654321"
 )
 
-// instant is when a SQLite store's clock starts; each reading is a second later.
+// instant is the time of a SQLite store.
 var instant = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // world is a directory of two accounts on a real store.
@@ -120,4 +120,30 @@ func (w *world) refused(err error, reason fault.Reason, entity, called string) *
 		w.t.Fatalf("got %v, want %s of the %s %q", err, reason, entity, called)
 	}
 	return f
+}
+
+// race runs act in n goroutines at once, and counts who succeeded, and why the
+// others did not.
+func (w *world) race(n int, act func(i int) error) (succeeded int, refused map[fault.Reason]int) {
+	errs := make(chan error, n)
+	start := make(chan struct{})
+	for i := range n {
+		go func() {
+			<-start
+			errs <- act(i)
+		}()
+	}
+	close(start)
+	refused = map[fault.Reason]int{}
+	for range n {
+		if err := <-errs; err != nil {
+			refused[fault.Of(err).Reason]++
+			if fault.Is(err, fault.Unexpected) {
+				w.t.Error(err)
+			}
+			continue
+		}
+		succeeded++
+	}
+	return succeeded, refused
 }
