@@ -19,8 +19,8 @@ func newEnv() *cobra.Command {
 		Use:   "env",
 		Short: `Print what points AWS clients to the running server, for eval "$(lighterage env)"`,
 		Long: `Env prints export lines with the address, region and root access key of the
-server that uses the data directory. It sets the endpoints of ECR, Lightsail
-and STS alone, so that other AWS services stay where they are.`,
+server that uses the data directory. It sets the endpoints of ECR, Lightsail,
+IAM and STS alone, so that other AWS services stay where they are.`,
 		Args: noArguments,
 	}
 	config.AddFlags(cmd.Flags())
@@ -62,6 +62,7 @@ func writeExports(w io.Writer, r config.Running, c config.Credentials) {
 		{"AWS_ENDPOINT_URL_ECR", r.URL},
 		{"AWS_ENDPOINT_URL_LIGHTSAIL", r.URL},
 		{"AWS_ENDPOINT_URL_STS", r.URL},
+		{"AWS_ENDPOINT_URL_IAM", r.URL},
 		{"AWS_REGION", r.Region},
 		{"AWS_DEFAULT_REGION", r.Region},
 		{"AWS_ACCESS_KEY_ID", c.AccessKeyID},

@@ -85,7 +85,7 @@ func TestEnvIsForEval(t *testing.T) {
 				t.Fatal(stderr.String())
 			}
 			script := stdout.String() + `printf '%s\n' "$AWS_ENDPOINT_URL_ECR" "$AWS_ENDPOINT_URL_LIGHTSAIL" "$AWS_ENDPOINT_URL_STS" \
-				"$AWS_REGION" "$AWS_DEFAULT_REGION" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "[$AWS_SESSION_TOKEN]" "[$AWS_ENDPOINT_URL]"`
+				"$AWS_ENDPOINT_URL_IAM" "$AWS_REGION" "$AWS_DEFAULT_REGION" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "[$AWS_SESSION_TOKEN]" "[$AWS_ENDPOINT_URL]"`
 			cmd := exec.Command("sh", "-c", script)
 			cmd.Env = []string{"AWS_SESSION_TOKEN=left over"}
 			out, err := cmd.CombinedOutput()
@@ -93,7 +93,7 @@ func TestEnvIsForEval(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			url := "http://localhost:5000"
-			want := strings.Join([]string{url, url, url, tc.region, tc.region, "AKIAIOSFODNN7EXAMPLE", secret, "[]", "[]"}, "\n") + "\n"
+			want := strings.Join([]string{url, url, url, url, tc.region, tc.region, "AKIAIOSFODNN7EXAMPLE", secret, "[]", "[]"}, "\n") + "\n"
 			if string(out) != want {
 				t.Errorf("the shell has %q, want %q", out, want)
 			}

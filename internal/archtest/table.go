@@ -54,6 +54,7 @@ var table = []row{
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 
 	{"internal/audit", nil},
+	{"internal/client", []string{"words"}},
 	{"internal/certificate", nil},
 	{"internal/throttle", nil},
 	{"internal/config", []string{"words"}},
@@ -73,7 +74,7 @@ var table = []row{
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
 	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle"}},
-	{"cmd/lighterage", []string{"words", "internal/config", "internal/server"}},
+	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
 
 	{"internal/archtest", nil},
 	{"internal/testkit", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/server"}},
@@ -91,8 +92,8 @@ type place struct {
 
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
-		// Certificates: the client that an ACME CA is asked with.
-		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate"}},
+		// Certificates: the client that an ACME CA is asked with. Client: that of the commands.
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},

@@ -49,6 +49,9 @@ const (
 const (
 	rootKeyVariable    = "LIGHTERAGE_ROOT_ACCESS_KEY_ID"
 	rootSecretVariable = "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY"
+
+	// EndpointVariable tells the commands that call a server which one.
+	EndpointVariable = "LIGHTERAGE_ENDPOINT"
 )
 
 // AddFlags defines a flag for every setting and for the file.
@@ -74,6 +77,17 @@ func Keys() []string {
 
 // Environ returns the process's environment.
 func Environ() []string { return os.Environ() }
+
+// Variable returns the value of a variable in an environment; the last counts.
+func Variable(environ []string, variable string) string {
+	found := ""
+	for _, line := range environ {
+		if key, v, _ := strings.Cut(line, "="); key == variable {
+			found = v
+		}
+	}
+	return found
+}
 
 // Load merges the sources and checks the result. The errors are *Error.
 func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
@@ -213,7 +227,7 @@ func (s *sources) checkEnvironment() error {
 		variable, v, _ := strings.Cut(line, "=")
 		switch {
 		case !strings.HasPrefix(variable, prefix), injected(variable),
-			variable == rootKeyVariable, variable == rootSecretVariable, variable == variableOf(fileKey):
+			variable == rootKeyVariable, variable == rootSecretVariable, variable == EndpointVariable, variable == variableOf(fileKey):
 		case v == "" && isSetting(strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, prefix), "_", "-"))):
 		case settingOf(variable, v) == "":
 			return &Error{Key: variable, Source: "the environment", Err: errors.New("is not a setting" + didYouMean(variable, variables()))}
@@ -226,7 +240,7 @@ func (s *sources) checkEnvironment() error {
 
 // variables is every variable that is known.
 func variables() []string {
-	all := []string{rootKeyVariable, rootSecretVariable, variableOf(fileKey)}
+	all := []string{rootKeyVariable, rootSecretVariable, EndpointVariable, variableOf(fileKey)}
 	for _, key := range Keys() {
 		all = append(all, variableOf(key))
 	}
