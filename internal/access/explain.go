@@ -21,12 +21,13 @@ type Explanation struct {
 
 // Explain decides as Authorize does, and tells of every statement. It is for
 // those who may see the account's policies: it hides nothing of the resource.
+// r.Keys hold in the place of what the request would have, whichever they are.
 func (d *Decider) Explain(ctx context.Context, c identity.Caller, action string, r Resource) (Explanation, error) {
 	g, err := d.generation(ctx)
 	if err != nil {
 		return Explanation{}, err
 	}
-	q := &question{decider: d, ctx: ctx, caller: c, action: action, resource: r}
+	q := &question{decider: d, ctx: ctx, caller: c, action: action, resource: r, given: r.Keys}
 	if q.unknown() {
 		return Explanation{Decision: nobody, Exception: true}, nil
 	}

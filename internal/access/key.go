@@ -14,6 +14,9 @@ import (
 // values returns the values of a condition key, which is in lower case (IAM
 // User Guide, global condition context keys; Service Authorization Reference).
 func (q *question) values(key string) []string {
+	if v, ok := q.given[key]; ok {
+		return v
+	}
 	if read, ok := keys[key]; ok {
 		return read(q)
 	}

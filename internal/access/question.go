@@ -15,6 +15,7 @@ type question struct {
 	caller   identity.Caller
 	action   string
 	resource Resource
+	given    map[string][]string // condition keys in the place of the request's own; of simulations
 
 	generation *generation
 	principal  *principal
