@@ -12,7 +12,7 @@ const (
 	anyOne = '\xfe' // "?"
 )
 
-var wildcards = strings.NewReplacer("*", "\xff", "?", "\xfe")
+var wildcards = strings.NewReplacer("*", string([]byte{anyRun}), "?", string([]byte{anyOne}))
 
 // hasWildcard reports whether the compiled pattern is more than a literal.
 func hasWildcard(pattern string) bool {
