@@ -283,23 +283,21 @@ func TestAUserIsNamedAsDecisionsNameIt(t *testing.T) {
 	}
 }
 
-// TestRacesForUsersAreDecided has many make the same user, and then many
-// different ones under a quota.
-func TestRacesForUsersAreDecided(t *testing.T) {
-	onBothDatabases(t, func(w *world) {
-		made, refused := w.race(8, func(int) error {
-			_, err := w.CreateUser(w.ctx, home, directory.NewUser{Name: "bob"})
-			return err
-		})
-		if made != 1 || refused[fault.EntityExists] != 7 {
-			w.t.Errorf("one name: %d made, %v", made, refused)
-		}
-		made, refused = w.race(8, func(i int) error {
-			_, err := w.CreateUser(w.ctx, home, directory.NewUser{Name: fmt.Sprint("u", i)})
-			return err
-		})
-		if made != 4 || refused[fault.LimitExceeded] != 4 {
-			w.t.Errorf("a quota of 5: %d made, %v", made, refused)
-		}
-	}, func(l *directory.Limits) { l.Users = 5 })
+// raceForUsers has many make the same user, and then many different ones under
+// a quota.
+func raceForUsers(w *world) {
+	made, refused := w.race(8, func(int) error {
+		_, err := w.CreateUser(w.ctx, home, directory.NewUser{Name: "bob"})
+		return err
+	})
+	if made != 1 || refused[fault.EntityExists] != 7 {
+		w.t.Errorf("one name: %d made, %v", made, refused)
+	}
+	made, refused = w.race(8, func(i int) error {
+		_, err := w.CreateUser(w.ctx, home, directory.NewUser{Name: fmt.Sprint("u", i)})
+		return err
+	})
+	if made != 4 || refused[fault.LimitExceeded] != 4 {
+		w.t.Errorf("a quota of 5: %d made, %v", made, refused)
+	}
 }

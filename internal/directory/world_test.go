@@ -42,16 +42,34 @@ func newWorld(t *testing.T, edits ...func(*directory.Limits)) *world {
 	return worldOn(t, store, edits...)
 }
 
-// onBothDatabases runs a test on SQLite and on PostgreSQL.
-func onBothDatabases(t *testing.T, run func(w *world), edits ...func(*directory.Limits)) {
-	t.Run("sqlite", func(t *testing.T) { run(newWorld(t, edits...)) })
-	t.Run("postgres", func(t *testing.T) {
-		store, err := sqlstore.OpenPostgres(t.Context(), metatest.StartPostgres(t).NewDatabase(t), sqlstore.Options{Clock: time.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(worldOn(t, store, edits...))
-	})
+// races are what is decided by locks, each on a world of its own with its own
+// quotas.
+var races = []struct {
+	name string
+	edit func(*directory.Limits)
+	run  func(*world)
+}{
+	{"users", func(l *directory.Limits) { l.Users = 5 }, raceForUsers},
+	{"groups", func(l *directory.Limits) { l.GroupsPerUser = 3 }, raceForGroups},
+	{"access keys", func(*directory.Limits) {}, raceForKeys},
+	{"accounts", func(*directory.Limits) {}, raceForAccounts},
+	{"aliases", func(*directory.Limits) {}, raceForAliases},
+}
+
+func TestRacesAreDecided(t *testing.T) {
+	server := metatest.StartPostgres(t)
+	for _, r := range races {
+		t.Run(r.name, func(t *testing.T) {
+			t.Run("sqlite", func(t *testing.T) { r.run(newWorld(t, r.edit)) })
+			t.Run("postgres", func(t *testing.T) {
+				store, err := sqlstore.OpenPostgres(t.Context(), server.NewDatabase(t), sqlstore.Options{Clock: time.Now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.run(worldOn(t, store, r.edit))
+			})
+		})
+	}
 }
 
 func worldOn(t *testing.T, store meta.Store, edits ...func(*directory.Limits)) *world {
