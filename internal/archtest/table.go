@@ -17,7 +17,7 @@ var groups = map[string][]string{
 	},
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
-		"internal/registry", "internal/containers", "internal/identity", "internal/access",
+		"internal/registry", "internal/containers", "internal/identity", "internal/webidentity", "internal/access",
 		"internal/gc", "internal/directory",
 	},
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/seal/awskms"},
@@ -48,6 +48,7 @@ var table = []row{
 
 	{"internal/registry", []string{"words", "contracts"}},
 	{"internal/identity", []string{"words", "contracts"}},
+	{"internal/webidentity", []string{"words", "contracts"}},
 	{"internal/access", []string{"words", "contracts", "internal/identity"}},
 	{"internal/directory", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
@@ -93,7 +94,8 @@ type place struct {
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
 		// Certificates: the client that an ACME CA is asked with. Client: that of the commands.
-		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client"}},
+		// Web identities: the client that issuers are asked with.
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client", "internal/webidentity"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
