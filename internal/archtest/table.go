@@ -23,7 +23,7 @@ var groups = map[string][]string{
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/seal/awskms"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
-		"internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
+		"internal/api/admin", "internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
 	},
 }
 
@@ -68,6 +68,7 @@ var table = []row{
 	{"internal/api/awsjson", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
 	{"internal/api/awsquery", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
 	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/ecrmodel"}},
+	{"internal/api/admin", []string{"words", "domain", "internal/api/awsjson", "internal/api/awsmodel/lighteragemodel"}},
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/lightsailmodel"}},
 	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/stsmodel"}},
 	{"internal/api/iam", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/iammodel"}},

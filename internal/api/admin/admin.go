@@ -1,0 +1,71 @@
+// Package admin is the server's own API, for what AWS has no operation for:
+// making accounts, ending all tokens of an account, and asking why a decision
+// comes out as it does. It speaks AWS JSON with a model of our own.
+//
+//  1. Every operation is an action lighterage:<Operation> on the resource "*" of
+//     the server's own account. So its root may, and of its users those whose
+//     policies say so; other accounts may not, because nothing of theirs is
+//     asked about.
+//  2. A secret access key is in the answer that made it, and in no other.
+//  3. A simulation decides nothing, records nothing, and uses the very policies
+//     that a request of the principal would meet.
+//
+// It has no rules of its own: they are in packages directory and access.
+package admin
+
+import (
+	"context"
+
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/awsjson"
+	"github.com/lighterage/lighterage/internal/api/awsmodel/lighteragemodel"
+	"github.com/lighterage/lighterage/internal/directory"
+	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/name"
+)
+
+// Principals finds whom an ARN names; *identity.Authority does.
+type Principals interface {
+	CallerOf(ctx context.Context, arn string) (identity.Caller, error)
+}
+
+// Explainer tells how a decision comes about; *access.Decider does.
+type Explainer interface {
+	Explain(ctx context.Context, c identity.Caller, action string, r access.Resource) (access.Explanation, error)
+}
+
+// Config is what the front is made of. Every field must be set.
+type Config struct {
+	Account    name.AccountID // the server's own
+	Directory  *directory.Directory
+	Principals Principals
+	Explainer  Explainer
+}
+
+type front struct{ Config }
+
+// New returns the service for the protocol's handler.
+func New(c Config) awsjson.Service {
+	f := &front{c}
+	style := awsjson.ValidationError
+	style.Error = invalid
+	return awsjson.Service{Model: lighteragemodel.Model, Operations: f.operations(), Style: style, Errors: wordFault}
+}
+
+// operations is the table of what is offered.
+func (f *front) operations() []awsjson.Operation {
+	return []awsjson.Operation{
+		op(f, "CreateAccount", f.createAccount),
+		op(f, "ListAccounts", f.listAccounts),
+		op(f, "RevokeTokens", f.revokeTokens),
+		op(f, "SimulateDecision", f.simulateDecision),
+	}
+}
+
+// op is the row of an operation.
+func op[In, Out any](f *front, operation string, handle func(context.Context, *awsjson.Call, *In) (*Out, error)) awsjson.Operation {
+	own := func(*awsjson.Call, *In) (access.Resource, error) {
+		return access.Resource{Account: f.Account, ARN: "*"}, nil
+	}
+	return awsjson.Op(operation, "lighterage:"+operation, own, handle)
+}
