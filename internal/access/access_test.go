@@ -49,12 +49,12 @@ func TestARegistryPolicyAndItsScopes(t *testing.T) {
 	elsewhere := access.Resource{Account: ours, ARN: name.RepositoryARN(name.RegistryID{Account: ours, Region: "us-east-1"}, "team/app")}
 	w.refuses(guest, get, elsewhere, noResource(get))
 
-	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, access.ScopeSetting, access.ScopeV1) })
+	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, meta.PolicyScopeSetting, "V1") })
 	w.refuses(guest, get, app, noResource(get))
-	for _, a := range access.RegistryActions() {
+	for _, a := range []string{"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"} {
 		w.allows(guest, a, onRepository("new"))
 	}
-	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, access.ScopeSetting, access.ScopeV2) })
+	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, meta.PolicyScopeSetting, "V2") })
 	w.allows(guest, get, app)
 
 	w.update(func(tx meta.Tx) error {

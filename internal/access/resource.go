@@ -11,19 +11,12 @@ import (
 	"github.com/lighterage/lighterage/internal/policy"
 )
 
-// The account setting that says what a registry policy is asked about (ECR
-// user guide, registry permissions): the actions of registryActions, or all of
-// ECR's.
-const (
-	ScopeSetting = "REGISTRY_POLICY_SCOPE"
-	ScopeV1      = "V1"
-	ScopeV2      = "V2" // where nothing was set
-)
+// scopeV1 is the older scope of registry policies (ECR user guide, registry
+// permissions): they are asked about the actions of scopeActions alone. In the
+// newer one, which holds where none was set, they are about all of ECR's.
+const scopeV1 = "V1"
 
-// RegistryActions are all that a registry policy of the scope V1 speaks of.
-func RegistryActions() []string {
-	return []string{"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
-}
+var scopeActions = []string{"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
 
 // registrySide is what a registry brings to a decision.
 type registrySide struct {
@@ -43,7 +36,7 @@ func (d *Decider) ofECR(ctx context.Context, g *generation, q *question, p *poli
 	if err != nil {
 		return err
 	}
-	if !side.v1 || isOne(q.action, RegistryActions()) {
+	if !side.v1 || isOne(q.action, scopeActions) {
 		p.Registry = side.policy
 	}
 	if parseErr != nil || id != registry { // no repository, or all of them
@@ -79,11 +72,11 @@ func (d *Decider) registry(ctx context.Context, g *generation, id name.RegistryI
 	var s registrySide
 	err := d.Store.View(ctx, func(tx meta.Tx) error {
 		s = registrySide{}
-		scope, err := absent(tx.AccountSetting(id, ScopeSetting))
+		scope, err := absent(tx.AccountSetting(id, meta.PolicyScopeSetting))
 		if err != nil {
 			return err
 		}
-		s.v1 = scope == ScopeV1
+		s.v1 = scope == scopeV1
 		text, err := absent(tx.RegistryPolicy(id))
 		if err != nil || text == "" {
 			return err

@@ -2,6 +2,13 @@ package meta
 
 import "github.com/lighterage/lighterage/internal/name"
 
+// The settings of a registry, under ECR's names for them.
+const (
+	ScanTypeSetting     = "BASIC_SCAN_TYPE_VERSION"
+	PolicyScopeSetting  = "REGISTRY_POLICY_SCOPE" // V1 or V2: what a registry policy is asked about
+	BlobMountingSetting = "BLOB_MOUNTING"         // ENABLED or DISABLED
+)
+
 // ResourcePolicyTx reads and writes the policies of repositories and of ECR
 // registries, and a registry's settings.
 type ResourcePolicyTx interface {

@@ -207,7 +207,8 @@ func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.D
 
 // MountLayer makes a layer of another repository of the same registry visible
 // here without copying. False means that the source has no such layer to give,
-// or is of another registry or space. RepositoryNotFound of the target.
+// or is of another registry or space, or that the
+// registry mounts nothing. RepositoryNotFound of the target.
 func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d digest.Digest) (bool, error) {
 	mounted := false
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
@@ -218,6 +219,9 @@ func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d d
 		}
 		if from.Registry != key.Registry || from.Space != key.Space {
 			return nil
+		}
+		if on, err := blobMounting(tx, key.Registry); err != nil || !on {
+			return err
 		}
 		l, err := tx.FindLayer(from, d)
 		if errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrNoRepository) {

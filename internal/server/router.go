@@ -48,7 +48,7 @@ func (m *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) awsJSON(auth forwarded, issuer *identity.Authority, decider *access.Decider, addresses *edge.Addresses) (http.Handler, error) {
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
-			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: issuer, Addresses: addresses, DownloadURL: oci.DownloadURL}),
+			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: issuer, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
 			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: issuer, Addresses: addresses}),
 		},
 		Authenticator: auth,

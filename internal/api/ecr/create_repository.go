@@ -11,7 +11,14 @@ import (
 	"github.com/lighterage/lighterage/internal/registry"
 )
 
-func (f *front) createRepository(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.CreateRepositoryRequest) (*ecrmodel.CreateRepositoryResponse, error) {
+func (f *front) createRepository(ctx context.Context, c *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.CreateRepositoryRequest) (*ecrmodel.CreateRepositoryResponse, error) {
+	if len(in.Tags) > 0 { // ECR user guide, tags: creating with tags takes both permissions
+		r := resourceOf(key)
+		creationTags(in, &r)
+		if err := f.Access.Authorize(ctx, c.Caller, "ecr:TagResource", r); err != nil {
+			return nil, err
+		}
+	}
 	settings := registry.Defaults()
 	if in.ImageTagMutability != nil {
 		settings.Mutability = string(*in.ImageTagMutability)

@@ -19,10 +19,15 @@ func (f *front) describeRepositories(ctx context.Context, c *awsjson.Call, in *e
 		return nil, err
 	}
 	var names []name.RepositoryName
-	for _, n := range distinct(in.RepositoryNames) {
+	for i, n := range distinct(in.RepositoryNames) {
 		key, err := keyOf(c, n)
 		if err != nil {
 			return nil, err
+		}
+		if i > 0 {
+			if err := f.Access.Authorize(ctx, c.Caller, "ecr:DescribeRepositories", resourceOf(key)); err != nil {
+				return nil, err
+			}
 		}
 		names = append(names, key.Name)
 	}

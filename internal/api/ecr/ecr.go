@@ -20,6 +20,7 @@ package ecr
 import (
 	"context"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
 	"github.com/lighterage/lighterage/internal/digest"
@@ -35,10 +36,18 @@ type Issuer interface {
 	IssueDownload(d identity.Download) string
 }
 
+// Decider decides what an operation's row cannot ask: about further resources
+// of one request, and what a policy would come to. *access.Decider is one.
+type Decider interface {
+	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
+	LocksOut(ctx context.Context, c identity.Caller, registry name.RegistryID, repository name.RepositoryName, document string) (bool, error)
+}
+
 // Config is what the front is made of. Every field must be set.
 type Config struct {
 	Catalogue *registry.Catalogue
 	Issuer    Issuer
+	Access    Decider
 	Addresses *edge.Addresses
 	// DownloadURL is where the registry at a URL gives a layer to the holder
 	// of a download token.

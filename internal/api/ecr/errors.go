@@ -45,7 +45,9 @@ var wordings = map[fault.Reason]wording{
 	fault.KeyUnusable: {shape: "KmsException", text: "The KMS key '{value}' cannot be used: {kms}", extra: func(f *fault.Error) map[string]any {
 		return map[string]any{"kmsError": f.KMSError}
 	}},
-	fault.LimitExceeded: {shape: "LimitExceededException", text: "The quota of {limit} {quota} has been reached"},
+	fault.RepositoryPolicyNotFound: {shape: "RepositoryPolicyNotFoundException", text: "Repository policy does not exist for the repository with name '{repository}'" + inRegistry},
+	fault.RegistryPolicyNotFound:   {shape: "RegistryPolicyNotFoundException", text: "Registry policy does not exist" + inRegistry},
+	fault.LimitExceeded:            {shape: "LimitExceededException", text: "The quota of {limit} {quota} has been reached"},
 
 	fault.ImageNotFound:    {shape: "ImageNotFoundException", text: imageMissing},
 	fault.TagMapsElsewhere: {shape: "ImageNotFoundException", text: imageMissing},

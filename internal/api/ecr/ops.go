@@ -18,16 +18,25 @@ import (
 func (f *front) operations() []awsjson.Operation {
 	return []awsjson.Operation{
 		awsjson.Op("DescribeRegistry", "ecr:DescribeRegistry", awsjson.Everything, f.describeRegistry),
-		awsjson.Op("GetAuthorizationToken", "ecr:GetAuthorizationToken", everyRegistry, f.getAuthorizationToken),
+		awsjson.Op("GetAuthorizationToken", "ecr:GetAuthorizationToken", awsjson.Everything, f.getAuthorizationToken),
 
-		onRepository("CreateRepository", "ecr:CreateRepository", f.createRepository),
-		awsjson.Op("DescribeRepositories", "ecr:DescribeRepositories", everyRepository, f.describeRepositories),
+		onRepository("CreateRepository", "ecr:CreateRepository", f.createRepository, creationTags),
+		awsjson.Op("DescribeRepositories", "ecr:DescribeRepositories", firstRepository, f.describeRepositories),
 		onRepository("DeleteRepository", "ecr:DeleteRepository", f.deleteRepository),
 		onRepository("PutImageTagMutability", "ecr:PutImageTagMutability", f.putImageTagMutability),
 		onRepository("PutImageScanningConfiguration", "ecr:PutImageScanningConfiguration", f.putImageScanningConfiguration),
 
-		onARN("TagResource", "ecr:TagResource", f.tagResource),
-		onARN("UntagResource", "ecr:UntagResource", f.untagResource),
+		onRepository("SetRepositoryPolicy", "ecr:SetRepositoryPolicy", f.setRepositoryPolicy),
+		onRepository("GetRepositoryPolicy", "ecr:GetRepositoryPolicy", f.getRepositoryPolicy),
+		onRepository("DeleteRepositoryPolicy", "ecr:DeleteRepositoryPolicy", f.deleteRepositoryPolicy),
+		awsjson.Op("PutRegistryPolicy", "ecr:PutRegistryPolicy", awsjson.Everything, f.putRegistryPolicy),
+		awsjson.Op("GetRegistryPolicy", "ecr:GetRegistryPolicy", awsjson.Everything, f.getRegistryPolicy),
+		awsjson.Op("DeleteRegistryPolicy", "ecr:DeleteRegistryPolicy", awsjson.Everything, f.deleteRegistryPolicy),
+		awsjson.Op("PutAccountSetting", "ecr:PutAccountSetting", awsjson.Everything, f.putAccountSetting),
+		awsjson.Op("GetAccountSetting", "ecr:GetAccountSetting", awsjson.Everything, f.getAccountSetting),
+
+		onARN("TagResource", "ecr:TagResource", f.tagResource, addedTags),
+		onARN("UntagResource", "ecr:UntagResource", f.untagResource, removedTags),
 		onARN("ListTagsForResource", "ecr:ListTagsForResource", f.listTagsForResource),
 
 		onRepository("BatchCheckLayerAvailability", "ecr:BatchCheckLayerAvailability", f.batchCheckLayerAvailability),
@@ -48,10 +57,8 @@ func (f *front) operations() []awsjson.Operation {
 
 // notOffered are all other operations of the model.
 var notOffered = []string{
-	// Policies.
+	// Lifecycle policies.
 	"DeleteLifecyclePolicy", "GetLifecyclePolicy", "GetLifecyclePolicyPreview", "PutLifecyclePolicy", "StartLifecyclePolicyPreview",
-	"DeleteRegistryPolicy", "GetRegistryPolicy", "PutRegistryPolicy",
-	"DeleteRepositoryPolicy", "GetRepositoryPolicy", "SetRepositoryPolicy",
 	// Scanning.
 	"BatchGetRepositoryScanningConfiguration", "DescribeImageScanFindings",
 	"GetRegistryScanningConfiguration", "PutRegistryScanningConfiguration", "StartImageScan",
@@ -61,20 +68,20 @@ var notOffered = []string{
 	"UpdatePullThroughCacheRule", "ValidatePullThroughCacheRule",
 	"CreateRepositoryCreationTemplate", "DeleteRepositoryCreationTemplate",
 	"DescribeRepositoryCreationTemplates", "UpdateRepositoryCreationTemplate",
-	// Signing, archive and account settings.
+	// Signing, archive and pull times.
 	"DeleteSigningConfiguration", "DescribeImageSigningStatus", "GetSigningConfiguration", "PutSigningConfiguration",
 	"UpdateImageStorageClass",
 	"DeregisterPullTimeUpdateExclusion", "ListPullTimeUpdateExclusions", "RegisterPullTimeUpdateExclusion",
-	"GetAccountSetting", "PutAccountSetting",
 }
 
 // onRepository is the row of an operation on the repository of its input's
-// repositoryName.
+// repositoryName. What else of the input policies may look at, with adds.
 func onRepository[In, Out any](
 	operation, action string, handle func(context.Context, *awsjson.Call, registry.RepositoryKey, *In) (*Out, error),
+	with ...func(*In, *access.Resource),
 ) awsjson.Operation {
 	repositoryName := member[In]("RepositoryName")
-	return onKey(operation, action, handle, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
+	return onKey(operation, action, handle, with, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
 		return keyOf(c, repositoryName(in))
 	})
 }
@@ -83,9 +90,10 @@ func onRepository[In, Out any](
 // resourceArn.
 func onARN[In, Out any](
 	operation, action string, handle func(context.Context, *awsjson.Call, registry.RepositoryKey, *In) (*Out, error),
+	with ...func(*In, *access.Resource),
 ) awsjson.Operation {
 	resourceARN := member[In]("ResourceArn")
-	return onKey(operation, action, handle, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
+	return onKey(operation, action, handle, with, func(c *awsjson.Call, in *In) (registry.RepositoryKey, error) {
 		arn := resourceARN(in)
 		id, repository, err := name.ParseRepositoryARN(arn)
 		if err == nil && id.Region != c.Registry.Region {
@@ -101,11 +109,16 @@ func onARN[In, Out any](
 func onKey[In, Out any](
 	operation, action string,
 	handle func(context.Context, *awsjson.Call, registry.RepositoryKey, *In) (*Out, error),
+	with []func(*In, *access.Resource),
 	find func(*awsjson.Call, *In) (registry.RepositoryKey, error),
 ) awsjson.Operation {
 	resource := func(c *awsjson.Call, in *In) (access.Resource, error) {
 		key, err := find(c, in)
-		return access.Resource{Account: key.Registry.Account, ARN: name.RepositoryARN(key.Registry, key.Name)}, err
+		r := resourceOf(key)
+		for _, add := range with {
+			add(in, &r)
+		}
+		return r, err
 	}
 	return awsjson.Op(operation, action, resource, func(ctx context.Context, c *awsjson.Call, in *In) (*Out, error) {
 		key, err := find(c, in)
@@ -114,6 +127,10 @@ func onKey[In, Out any](
 		}
 		return handle(ctx, c, key, in)
 	})
+}
+
+func resourceOf(key registry.RepositoryKey) access.Resource {
+	return access.Resource{Account: key.Registry.Account, ARN: name.RepositoryARN(key.Registry, key.Name)}
 }
 
 // member reads a string member that the model requires of the input. It panics
@@ -126,26 +143,29 @@ func member[In any](name string) func(*In) string {
 	return func(in *In) string { return *reflect.ValueOf(in).Elem().FieldByIndex(f.Index).Interface().(*string) }
 }
 
-// everyRepository is the one repository that is named, else all.
-func everyRepository(c *awsjson.Call, in *ecrmodel.DescribeRepositoriesRequest) (access.Resource, error) {
-	r := access.Resource{Account: c.Registry.Account, ARN: name.RepositoryARN(c.Registry, "*")}
-	if len(in.RepositoryNames) != 1 {
-		return r, nil
+// firstRepository is the first that is named; the handler asks about the
+// others. Where none is named it is all of them.
+func firstRepository(c *awsjson.Call, in *ecrmodel.DescribeRepositoriesRequest) (access.Resource, error) {
+	if len(in.RepositoryNames) == 0 {
+		return access.Resource{Account: c.Registry.Account, ARN: name.RepositoryARN(c.Registry, "*")}, nil
 	}
 	key, err := keyOf(c, in.RepositoryNames[0])
-	r.ARN = name.RepositoryARN(c.Registry, key.Name)
-	return r, err
+	return resourceOf(key), err
 }
 
-// everyRegistry is the first registry named that is not the caller's own:
-// nobody gets a token for a part of what was asked.
-func everyRegistry(c *awsjson.Call, in *ecrmodel.GetAuthorizationTokenRequest) (access.Resource, error) {
-	r := access.Resource{Account: c.Registry.Account, ARN: "*"}
-	for _, id := range in.RegistryIds {
-		if account := name.AccountID(id); account != c.Caller.Account {
-			r.Account = account
-			break
-		}
+// The resource tags that policies may look at.
+
+func creationTags(in *ecrmodel.CreateRepositoryRequest, r *access.Resource) {
+	r.RequestTags = pairs(in.Tags)
+}
+func addedTags(in *ecrmodel.TagResourceRequest, r *access.Resource) { r.RequestTags = pairs(in.Tags) }
+
+func removedTags(in *ecrmodel.UntagResourceRequest, r *access.Resource) { r.TagKeys = in.TagKeys }
+
+func pairs(tags []ecrmodel.Tag) [][2]string {
+	var out [][2]string
+	for _, t := range tags {
+		out = append(out, [2]string{value(t.Key), value(t.Value)})
 	}
-	return r, nil
+	return out
 }

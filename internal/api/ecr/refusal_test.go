@@ -27,6 +27,18 @@ var plain = []func(repository string) any{
 	func(r string) any {
 		return &sdk.PutImageScanningConfigurationInput{RepositoryName: &r, ImageScanningConfiguration: &types.ImageScanningConfiguration{}}
 	},
+	func(r string) any {
+		return &sdk.SetRepositoryPolicyInput{RepositoryName: &r, PolicyText: new(pullForAll)}
+	},
+	func(r string) any { return &sdk.GetRepositoryPolicyInput{RepositoryName: &r} },
+	func(r string) any { return &sdk.DeleteRepositoryPolicyInput{RepositoryName: &r} },
+	func(string) any { return &sdk.PutRegistryPolicyInput{PolicyText: new(createForOthers)} },
+	func(string) any { return &sdk.GetRegistryPolicyInput{} },
+	func(string) any { return &sdk.DeleteRegistryPolicyInput{} },
+	func(string) any {
+		return &sdk.PutAccountSettingInput{Name: new("BLOB_MOUNTING"), Value: new("ENABLED")}
+	},
+	func(string) any { return &sdk.GetAccountSettingInput{Name: new("BLOB_MOUNTING")} },
 	func(r string) any { return &sdk.TagResourceInput{ResourceArn: new(arnOf(r)), Tags: []types.Tag{}} },
 	func(r string) any { return &sdk.UntagResourceInput{ResourceArn: new(arnOf(r)), TagKeys: []string{}} },
 	func(r string) any { return &sdk.ListTagsForResourceInput{ResourceArn: new(arnOf(r))} },
@@ -86,11 +98,8 @@ func TestAnotherAccountIsDeniedWhetherOrNotTheRepositoryIsThere(t *testing.T) {
 			operation := operationOf(in)
 			resource := "arn:aws:ecr:us-east-1:" + foreign + ":repository/" + repository
 			switch {
-			case operation == "DescribeRegistry": // names no account
+			case !member(in, "ResourceArn").IsValid() && !member(in, "RegistryId").IsValid(): // is about the caller's own
 				continue
-			case operation == "GetAuthorizationToken":
-				in.(*sdk.GetAuthorizationTokenInput).RegistryIds = []string{account, foreign}
-				resource = "*"
 			case member(in, "ResourceArn").IsValid():
 				member(in, "ResourceArn").Set(reflect.ValueOf(&resource))
 			default:
@@ -213,6 +222,14 @@ var refusals = map[string][]refused{
 	"DeleteRepository":              deleteRepositoryRefusals,
 	"PutImageTagMutability":         putImageTagMutabilityRefusals,
 	"PutImageScanningConfiguration": putImageScanningConfigurationRefusals,
+	"SetRepositoryPolicy":           setRepositoryPolicyRefusals,
+	"GetRepositoryPolicy":           getRepositoryPolicyRefusals,
+	"DeleteRepositoryPolicy":        deleteRepositoryPolicyRefusals,
+	"PutRegistryPolicy":             putRegistryPolicyRefusals,
+	"GetRegistryPolicy":             getRegistryPolicyRefusals,
+	"DeleteRegistryPolicy":          deleteRegistryPolicyRefusals,
+	"PutAccountSetting":             putAccountSettingRefusals,
+	"GetAccountSetting":             getAccountSettingRefusals,
 	"TagResource":                   tagResourceRefusals,
 	"UntagResource":                 untagResourceRefusals,
 	"ListTagsForResource":           listTagsForResourceRefusals,
@@ -254,6 +271,14 @@ var impossible = map[string]string{
 	"DescribeRegistry ValidationException":                           noValidation,
 	"PutImageScanningConfiguration ValidationException":              noValidation,
 	"ListImageReferrers ValidationException":                         noValidation,
+	"PutRegistryPolicy ValidationException":                          noValidation,
+	"GetRegistryPolicy ValidationException":                          noValidation,
+	"DeleteRegistryPolicy ValidationException":                       noValidation,
+	"PutAccountSetting ValidationException":                          noValidation,
+	"GetAccountSetting ValidationException":                          noValidation,
+	"GetRegistryPolicy InvalidParameterException":                    "it has no parameters",
+	"DeleteRegistryPolicy InvalidParameterException":                 "it has no parameters",
+	"PutAccountSetting LimitExceededException":                       "there are no more settings than names",
 	"DeleteRepository KmsException":                                  "no grant of the key has to be retired: bytes are not encrypted with it",
 	"UntagResource TooManyTagsException":                             "removing tags cannot pass a limit",
 	"BatchGetImage UnableToGetUpstreamImageException":                noUpstream,

@@ -47,7 +47,9 @@ const (
 	foreign = "210987654321"
 	region  = "us-east-1"
 	keyID   = "AKIDEXAMPLE"
-	secret  = "wJalrXUtnFEMI"
+	// foreignKeyID is of the root of another account.
+	foreignKeyID = "AKIDFOREIGN"
+	secret       = "wJalrXUtnFEMI"
 )
 
 // Media types.
@@ -106,7 +108,10 @@ func newWorld(t *testing.T, changes ...change) *world {
 	}
 	w.catalogue = registry.New(w.config)
 	w.authority, err = identity.New(w.ctx, identity.Config{
-		Keys:  []identity.AccessKey{identity.RootKey(account, keyID, identity.NewSecret(secret))},
+		Keys: []identity.AccessKey{
+			identity.RootKey(account, keyID, identity.NewSecret(secret)),
+			identity.RootKey(foreign, foreignKeyID, identity.NewSecret(secret)),
+		},
 		Store: store, Clock: time.Now, Logger: log,
 		Regions: func(r name.Region) bool { return r == region || r == "eu-west-1" },
 	})
@@ -123,14 +128,15 @@ func newWorld(t *testing.T, changes ...change) *world {
 func (w *world) serve(log *slog.Logger, store meta.Store) {
 	addresses, err := edge.NewAddresses("", "")
 	w.must(err)
+	decider := access.New(access.Config{Store: store, Clock: time.Now})
 	h, err := awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{ecr.New(ecr.Config{
-			Catalogue: w.catalogue, Issuer: w.authority, Addresses: addresses,
+			Catalogue: w.catalogue, Issuer: w.authority, Access: decider, Addresses: addresses,
 			DownloadURL: func(registryURL string, repository name.RepositoryName, d digest.Digest, token string) string {
 				return strings.Join([]string{registryURL, string(repository), string(d), token}, "|")
 			},
 		})},
-		Authenticator: w.authority, Authorizer: access.New(access.Config{Store: store, Clock: time.Now}), Now: time.Now,
+		Authenticator: w.authority, Authorizer: decider, Now: time.Now,
 	})
 	w.must(err)
 	server := httptest.NewServer(edge.Handler(h, edge.Options{Logger: log, Clock: time.Now}))
@@ -140,7 +146,12 @@ func (w *world) serve(log *slog.Logger, store meta.Store) {
 }
 
 // in is a client of another region.
-func (w *world) in(region string) *sdk.Client {
+func (w *world) in(region string) *sdk.Client { return w.client(region, keyID) }
+
+// stranger is a client of another account's root.
+func (w *world) stranger() *sdk.Client { return w.client(region, foreignKeyID) }
+
+func (w *world) client(region, keyID string) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region:       region,
 		BaseEndpoint: new("http://" + w.host),
