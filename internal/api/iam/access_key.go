@@ -92,6 +92,11 @@ const neverUsed = "N/A"
 
 func (f *front) getAccessKeyLastUsed(ctx context.Context, c *awsquery.Call, in *iammodel.GetAccessKeyLastUsedRequest) (*iammodel.GetAccessKeyLastUsedResponse, error) {
 	key, err := f.Directory.FindAccessKey(ctx, c.Caller.Account, *in.AccessKeyId)
+	if fault.Is(err, fault.EntityNotFound) {
+		// The operation has no error for it (model): the key may well be there,
+		// in an account where the caller has nothing to look for.
+		return nil, &fault.Error{Reason: fault.AccessDenied, Principal: c.Caller.ARN, Action: "iam:GetAccessKeyLastUsed", Resource: "access key " + *in.AccessKeyId}
+	}
 	if err != nil {
 		return nil, err
 	}

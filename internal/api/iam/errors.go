@@ -25,7 +25,6 @@ var wordings = map[fault.Reason]wording{
 	fault.LimitExceeded:       {"LimitExceeded", "Cannot exceed quota for {quota}: {limit}"},
 	fault.PageTokenInvalid:    {"ValidationError", "Invalid Marker."},
 	fault.StoreFull:           {"ServiceFailure", "The storage of the server is full."},
-	fault.StoreUnavailable:    {"ServiceFailure", "The request has failed because of a temporary failure of the server."},
 }
 
 // subject is a reason and what it is said of.
@@ -56,7 +55,7 @@ func wordFault(f *fault.Error) (code, message string, ok bool) {
 	if own, differs := ownTexts[subject{f.Reason, f.Entity}]; differs {
 		w.text = own
 	}
-	if f.Detail != "" { // what only this one subject is told
+	if f.Detail != "" && f.Reason != fault.StoreFull { // what only this one subject is told
 		w.text = "{detail}"
 	}
 	return w.code, fill(w.text, f), ok

@@ -32,8 +32,8 @@ func (f *front) operationsOfUsers() []awsquery.Operation {
 		op("ListUsers", onUsers, f.listUsers),
 		op("UpdateUser", onUser(f, func(in *iammodel.UpdateUserRequest) *string { return in.UserName }), f.updateUser),
 		op("DeleteUser", onUser(f, func(in *iammodel.DeleteUserRequest) *string { return in.UserName }), f.deleteUser),
-		op("TagUser", onUser(f, func(in *iammodel.TagUserRequest) *string { return in.UserName }), f.tagUser),
-		op("UntagUser", onUser(f, func(in *iammodel.UntagUserRequest) *string { return in.UserName }), f.untagUser),
+		op("TagUser", f.onTagUser, f.tagUser),
+		op("UntagUser", f.onUntagUser, f.untagUser),
 		op("ListUserTags", onUser(f, func(in *iammodel.ListUserTagsRequest) *string { return in.UserName }), f.listUserTags),
 
 		op("CreateGroup", newGroup, f.createGroup),

@@ -42,7 +42,11 @@ func ownerOf(c *awsquery.Call, user *string) (directory.Owner, error) {
 
 // newUser is what the creation of a user is decided on.
 func newUser(_ context.Context, c *awsquery.Call, in *iammodel.CreateUserRequest) (access.Resource, error) {
-	return access.Resource{Account: c.Caller.Account, ARN: name.UserARN(c.Caller.Account, pathOf(in.Path), *in.UserName)}, nil
+	r := access.Resource{Account: c.Caller.Account, ARN: name.UserARN(c.Caller.Account, pathOf(in.Path), *in.UserName), RequestTags: requestTags(in.Tags)}
+	if in.PermissionsBoundary != nil {
+		r.Keys = map[string][]string{boundaryKey: {*in.PermissionsBoundary}}
+	}
+	return r, nil
 }
 
 func (f *front) createUser(ctx context.Context, c *awsquery.Call, in *iammodel.CreateUserRequest) (*iammodel.CreateUserResponse, error) {
@@ -119,8 +123,20 @@ func (f *front) deleteUser(ctx context.Context, c *awsquery.Call, in *iammodel.D
 	return &iammodel.DeleteUserResponse{}, f.Directory.DeleteUser(ctx, c.Caller.Account, *in.UserName)
 }
 
+func (f *front) onTagUser(ctx context.Context, c *awsquery.Call, in *iammodel.TagUserRequest) (access.Resource, error) {
+	r, err := f.ofPrincipal(ctx, c, directory.User, in.UserName)
+	r.RequestTags = requestTags(in.Tags)
+	return r, err
+}
+
 func (f *front) tagUser(ctx context.Context, c *awsquery.Call, in *iammodel.TagUserRequest) (*iammodel.TagUserResponse, error) {
 	return &iammodel.TagUserResponse{}, f.Directory.TagUser(ctx, c.Caller.Account, *in.UserName, tagsIn(in.Tags))
+}
+
+func (f *front) onUntagUser(ctx context.Context, c *awsquery.Call, in *iammodel.UntagUserRequest) (access.Resource, error) {
+	r, err := f.ofPrincipal(ctx, c, directory.User, in.UserName)
+	r.TagKeys = in.TagKeys
+	return r, err
 }
 
 func (f *front) untagUser(ctx context.Context, c *awsquery.Call, in *iammodel.UntagUserRequest) (*iammodel.UntagUserResponse, error) {
