@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/admin"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/ecr"
@@ -50,6 +51,7 @@ func (s *Server) awsJSON(auth forwarded, issuer *identity.Authority, decider *ac
 		Services: []awsjson.Service{
 			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: issuer, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
 			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: issuer, Addresses: addresses}),
+			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Principals: issuer, Explainer: decider}),
 		},
 		Authenticator: auth,
 		Authorizer:    decider,

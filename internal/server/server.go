@@ -23,12 +23,14 @@ import (
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
+	"github.com/lighterage/lighterage/internal/api/iam"
 	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/api/ops"
 	"github.com/lighterage/lighterage/internal/api/sts"
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/containers"
+	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/gc"
 	"github.com/lighterage/lighterage/internal/identity"
@@ -55,6 +57,7 @@ type Parts struct {
 type Server struct {
 	parts     Parts
 	catalogue *registry.Catalogue
+	directory *directory.Directory
 	handler   http.Handler
 	passes    []worker.Pass
 	room      *room
@@ -67,6 +70,8 @@ const (
 	urlTTL = downloadTTL + 10*time.Minute
 	// idle cuts a connection whose request or answer does not move.
 	idle = time.Minute
+	// ownAccount is the name that the server's account gets at its first start.
+	ownAccount = "lighterage"
 )
 
 // Build makes a server over opened stores, which stay the caller's to close.
@@ -79,6 +84,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	authority, err := identity.New(ctx, identity.Config{
 		Keys:        []identity.AccessKey{identity.RootKey(c.Account, p.Root.AccessKeyID, identity.NewSecret(p.Root.SecretAccessKey.Reveal()))},
 		Store:       p.Meta,
+		Seal:        p.Seal,
 		Regions:     func(r name.Region) bool { return slices.Contains(c.Regions, r) },
 		Clock:       p.Clock,
 		DownloadTTL: downloadTTL,
@@ -87,14 +93,24 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root credentials: %w", err)
 	}
-	s := &Server{parts: p, catalogue: registry.New(registryConfig(p)), room: newRoom(c, p.Clock)}
+	s := &Server{
+		parts: p, catalogue: registry.New(registryConfig(p)), room: newRoom(c, p.Clock),
+		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
+	}
+	if err := s.directory.EnsureAccount(ctx, c.Account, ownAccount); err != nil {
+		return nil, err
+	}
 	decider := access.New(access.Config{Store: p.Meta, Clock: p.Clock})
 	auth := forwarded{authority}
 	json, err := s.awsJSON(auth, authority, decider, addresses)
 	if err != nil {
 		return nil, err
 	}
-	query, err := awsquery.New(awsquery.Config{Services: []awsquery.Service{sts.New()}, Authenticator: auth, Authorizer: decider})
+	query, err := awsquery.New(awsquery.Config{
+		Services:      []awsquery.Service{sts.New(), iam.New(iam.Config{Directory: s.directory, Authorizer: decider})},
+		Authenticator: auth,
+		Authorizer:    decider,
+	})
 	if err != nil {
 		return nil, err
 	}
