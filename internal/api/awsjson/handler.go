@@ -117,6 +117,7 @@ func (x *exchange) serve() error {
 		return err
 	}
 	x.event.Principal = caller.ARN
+	caller.Origin = identity.Origin{Client: x.event.Client, UserAgent: x.r.UserAgent(), Secure: x.event.Scheme == "https"}
 	if decodeErr != nil {
 		return decodeErr
 	}

@@ -124,6 +124,7 @@ func (x *exchange) serve() error {
 		return err
 	}
 	call := &Call{Scheme: x.event.Scheme, Host: x.event.Host, RequestID: x.event.ID}
+	origin := identity.Origin{Client: x.event.Client, UserAgent: x.r.UserAgent(), Secure: x.event.Scheme == "https"}
 	if !op.open {
 		if signed.service != x.service {
 			signed = x.sign() // for its words: it is not for this service
@@ -133,6 +134,7 @@ func (x *exchange) serve() error {
 		}
 		x.event.Principal = call.Caller.ARN
 	}
+	call.Caller.Origin = origin
 	in := reflect.New(op.in)
 	if err := structure(op.input, form, in.Elem()); err != nil {
 		return err

@@ -32,7 +32,7 @@ type ErrorMapper func(f *fault.Error) (code, message string, ok bool)
 
 // Call is what a handler knows of a request besides its input.
 type Call struct {
-	// Caller is who signed; the zero Caller if the operation is Open.
+	// Caller is who signed; nobody, but for the origin, if the operation is Open.
 	Caller identity.Caller
 	// Scheme and Host are how the client addressed this server.
 	Scheme, Host string
