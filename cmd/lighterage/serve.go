@@ -64,6 +64,7 @@ func newServe(program string) *cobra.Command {
 			Environ: environ,
 			Clock:   time.Now,
 			Logger:  log,
+			Stdout:  os.Stdout,
 			Fatal: func(err error) {
 				log.Error("ending at once, so that nothing is acknowledged that may not last", "error", err)
 				os.Exit(exitStore)

@@ -34,6 +34,9 @@ type Config struct {
 	LightsailRegistryHost string        // the same for Lightsail logins; empty: RegistryHost
 	TrustedProxies        []netip.Prefix
 	TLSCert, TLSKey       string      // files; both or none
+	Audit                 Place       // file, stdout or off
+	AuditMaxBytes         int64       // of all files of the trail
+	AuditFileBytes        int64       // after which a file of it is closed
 	MasterKeys            []KeySource // the first seals, all open; empty: a file in the data directory
 	ECRStrict             bool
 	LogLevel              slog.Level
@@ -51,7 +54,7 @@ type Config struct {
 
 // Place is where a store is.
 type Place struct {
-	Scheme string // sqlite, postgres or file
+	Scheme string // sqlite or postgres, file, stdout or off
 	Path   string // of sqlite and file
 	URL    Secret // of postgres: it may hold a password
 }
@@ -80,6 +83,9 @@ var settings = []setting{
 	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
 	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
 	{"master-key", "", "what secrets are encrypted with: file:PATH, env:NAME or awskms://KEY?region=…, as `source`; of several, comma-separated, the first encrypts and all decrypt (default: a file made in the data directory)", setMasterKey},
+	{"audit", "file:", "audit trail: file:[path] (default: in the data directory), stdout or off, as `place`", setAudit},
+	{"audit-max-bytes", "1GiB", "what all files of the audit trail may take together, a `size`; the oldest go", setSize(func(c *Config) *int64 { return &c.AuditMaxBytes })},
+	{"audit-file-bytes", "64MiB", "`size` at which a file of the audit trail is closed and another begun", setSize(func(c *Config) *int64 { return &c.AuditFileBytes })},
 	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setBool(func(c *Config) *bool { return &c.ECRStrict })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
 	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
@@ -99,6 +105,7 @@ func (c Config) Redacted() map[string]string {
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
+		"audit": c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
 		"master-key": join(c.MasterKeys),
 		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
@@ -110,6 +117,9 @@ func (c Config) Redacted() map[string]string {
 func (p Place) redacted() string {
 	if p.Scheme == "postgres" {
 		return redactURL(p.URL.Reveal())
+	}
+	if p.Path == "" {
+		return p.Scheme
 	}
 	return p.Scheme + ":" + p.Path
 }

@@ -122,12 +122,18 @@ func (c *Config) place() {
 	if c.Storage.Path == "" {
 		c.Storage.Path = filepath.Join(c.DataDir, "blobs")
 	}
+	if c.Audit.Scheme == "file" && c.Audit.Path == "" {
+		c.Audit.Path = filepath.Join(c.DataDir, "audit")
+	}
 }
 
 // Validate checks what no single setting shows, and returns the key to blame.
 func (c *Config) Validate() (key string, err error) {
 	if !slices.Contains(c.Regions, c.Region) {
 		return "region", fmt.Errorf("%q is not among the regions that are served, which regions names", c.Region)
+	}
+	if c.AuditMaxBytes < 2*c.AuditFileBytes {
+		return "audit-max-bytes", fmt.Errorf("%d bytes do not hold two files of %d bytes, which audit-file-bytes allows", c.AuditMaxBytes, c.AuditFileBytes)
 	}
 	if c.Quotas.LayerPartMinBytes > c.Quotas.LayerPartMaxBytes {
 		return "quotas", errors.New("layer-part-min-bytes is above layer-part-max-bytes")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -152,6 +153,51 @@ func setStorage(c *Config, v value) error {
 	}
 	c.Storage = Place{Scheme: "file", Path: path}
 	return nil
+}
+
+func setAudit(c *Config, v value) error {
+	s, err := v.text()
+	if err != nil {
+		return err
+	}
+	if s == "stdout" || s == "off" {
+		c.Audit = Place{Scheme: s}
+		return nil
+	}
+	path, ok := strings.CutPrefix(s, "file:")
+	if !ok {
+		return fmt.Errorf("%q is not file:[path], stdout or off", s)
+	}
+	c.Audit = Place{Scheme: "file", Path: path}
+	return nil
+}
+
+// units are those of sizes, the larger first.
+var units = []struct {
+	name string
+	size int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
+
+func setSize(of func(*Config) *int64) func(*Config, value) error {
+	return func(c *Config, v value) error {
+		s, err := v.text()
+		if err != nil {
+			return err
+		}
+		for _, u := range units {
+			number, ok := strings.CutSuffix(s, u.name)
+			if !ok {
+				continue
+			}
+			n, err := parseCount(strings.TrimSpace(number))
+			if err != nil || n == 0 || n > math.MaxInt64/u.size {
+				break
+			}
+			*of(c) = n * u.size
+			return nil
+		}
+		return fmt.Errorf("%q is not a size above zero, such as 500000000 or 64MiB", s)
+	}
 }
 
 func setAccount(c *Config, v value) error {

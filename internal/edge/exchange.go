@@ -12,6 +12,8 @@ import (
 type exchange struct {
 	http.ResponseWriter
 	request Request
+	asked   *http.Request
+	record  func(Answer) // may be nil
 	body    body
 	clock   func() time.Time
 	idle    time.Duration
@@ -33,7 +35,7 @@ const (
 // WriteHeader implements http.ResponseWriter.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
-		x.status = status
+		x.decide(status)
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -77,7 +79,15 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 
 func (x *exchange) begin() {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.decide(http.StatusOK)
+	}
+}
+
+// decide is where the answer begins.
+func (x *exchange) decide(status int) {
+	x.status = status
+	if x.record != nil {
+		x.record(Answer{HTTP: x.asked, Event: &x.request, Status: status, Header: x.Header()})
 	}
 }
 

@@ -21,6 +21,16 @@ type Options struct {
 	// Idle is how long a body may deliver nothing, and how long a client may
 	// take for a mebibyte of an answer. Zero: for ever.
 	Idle time.Duration
+	// Record is told how each request ends. The answer waits for it. May be nil.
+	Record func(Answer)
+}
+
+// Answer is what is known of a request when its answer begins.
+type Answer struct {
+	HTTP   *http.Request
+	Event  *Request
+	Status int
+	Header http.Header // of the answer
 }
 
 // Handler wraps next: it makes the Request, bounds idling, recovers from
@@ -33,9 +43,10 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, clock: h.Clock, idle: h.Idle, start: h.Clock()}
+	x := &exchange{ResponseWriter: w, record: h.Record, clock: h.Clock, idle: h.Idle, start: h.Clock()}
 	h.describe(&x.request, r)
 	r = r.WithContext(With(r.Context(), &x.request))
+	x.asked = r
 	if r.Body != nil && r.Body != http.NoBody && h.Idle > 0 {
 		x.body = body{ReadCloser: r.Body, x: x, idle: h.Idle}
 		r.Body = &x.body

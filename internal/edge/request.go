@@ -6,7 +6,9 @@
 //     a trusted proxy says otherwise.
 //  2. Each request leaves one structured event, with the error that a front
 //     noted; secrets never enter it.
-//  3. A panic becomes a plain 500 and an event; the process goes on.
+//  3. Whoever keeps a trail is told of each request once, when its outcome is
+//     decided and before anything of the answer is sent.
+//  4. A panic becomes a plain 500 and an event; the process goes on.
 //
 // It knows no service and no protocol above HTTP.
 package edge
@@ -28,6 +30,17 @@ type Request struct {
 	Action    string // IAM action, once known
 	Resource  string // its resource
 	Err       error  // what was answered with an error
+
+	Service   string // the operation's, as IAM spells it; once known
+	Operation string // once known to be one
+	Input     any    // of the operation, a pointer to its struct; once decoded. It may hold secrets
+	Output    any    // likewise
+	Code      string // of the error, as the wire spells it
+	Message   string // that goes with it
+
+	// Caller is for whoever puts the fronts together: package identity's
+	// Caller, which this package does not know.
+	Caller any
 }
 
 type key struct{}

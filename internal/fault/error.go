@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Error is a failure with its reason and subjects. The zero subjects are
@@ -40,6 +41,8 @@ type Error struct {
 	Action    string // IAM action
 	Resource  string // ARN, or *
 	Detail    string // a safe sentence or half-sentence for the client
+
+	RetryAfter time.Duration // when it is worth trying again; zero: not known
 
 	Err error // cause, for logs only
 }

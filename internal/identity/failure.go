@@ -40,7 +40,7 @@ func (a *Authority) attempt(ctx context.Context, key string) (attempt, error) {
 	}
 	if retry, ok := t.failures.Allow(t.client, key); !ok {
 		seconds := strconv.Itoa(int((retry + time.Second - 1) / time.Second))
-		return attempt{}, &fault.Error{Reason: fault.Overloaded, Detail: "Too many failed log-ins. Try again in " + seconds + " s."}
+		return attempt{}, &fault.Error{Reason: fault.Overloaded, RetryAfter: retry, Detail: "Too many failed log-ins. Try again in " + seconds + " s."}
 	}
 	return t, nil
 }

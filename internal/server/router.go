@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/admin"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
@@ -46,7 +45,7 @@ func (m *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // awsJSON makes the front of the AWS JSON services.
-func (s *Server) awsJSON(auth forwarded, issuer *identity.Authority, decider *access.Decider, addresses *edge.Addresses) (http.Handler, error) {
+func (s *Server) awsJSON(auth noting, issuer *identity.Authority, decider gate, addresses *edge.Addresses) (http.Handler, error) {
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
 			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: issuer, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,6 +34,7 @@ type Launch struct {
 	Clock   func() time.Time
 	Logger  *slog.Logger
 	Fatal   func(error)   // see StoreOptions
+	Stdout  io.Writer     // where an audit trail of events goes that is to be there
 	Started func(Started) // told once connections are accepted
 }
 
@@ -71,11 +73,20 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return err
 	}
+	trail, closer, err := OpenTrail(c, l.Stdout, l.Clock)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := closer.Close(); closed != nil && err == nil {
+			err = &StoreError{closed}
+		}
+	}()
 	others, err := strangers(ctx, stores.Meta, c.Account, l.Logger)
 	if err != nil {
 		return &StoreError{err}
 	}
-	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
 	if err != nil {
 		return storeError(err)
 	}

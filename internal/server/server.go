@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -38,16 +39,18 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 	"github.com/lighterage/lighterage/internal/seal"
+	"github.com/lighterage/lighterage/internal/throttle"
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
-// Parts is what a server is made of. Every field must be set.
+// Parts is what a server is made of. Every field but Trail must be set.
 type Parts struct {
 	Config config.Config
 	Root   config.Credentials
 	Meta   meta.Store
 	Blobs  blob.Store
 	Seal   *seal.Sealer // of the secrets in Meta
+	Trail  Trail        // of audit events; nil: there is none
 	BootID string       // of the machine
 	Clock  func() time.Time
 	Logger *slog.Logger
@@ -60,6 +63,8 @@ type Server struct {
 	directory *directory.Directory
 	handler   http.Handler
 	passes    []worker.Pass
+	authority *identity.Authority
+	auditor   *auditor
 	room      *room
 	ending    atomic.Bool
 }
@@ -81,6 +86,10 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	limiter, err := throttle.New(throttle.Config{Clock: p.Clock})
+	if err != nil {
+		return nil, err
+	}
 	authority, err := identity.New(ctx, identity.Config{
 		Keys:        []identity.AccessKey{identity.RootKey(c.Account, p.Root.AccessKeyID, identity.NewSecret(p.Root.SecretAccessKey.Reveal()))},
 		Store:       p.Meta,
@@ -88,6 +97,8 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		Regions:     func(r name.Region) bool { return slices.Contains(c.Regions, r) },
 		Clock:       p.Clock,
 		DownloadTTL: downloadTTL,
+		Failures:    limiter,
+		Client:      func(ctx context.Context) netip.Addr { return edge.From(ctx).Client },
 		Logger:      p.Logger,
 	})
 	if err != nil {
@@ -100,8 +111,9 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err := s.directory.EnsureAccount(ctx, c.Account, ownAccount); err != nil {
 		return nil, err
 	}
-	decider := access.New(access.Config{Store: p.Meta, Clock: p.Clock})
-	auth := forwarded{authority}
+	s.authority, s.auditor = authority, newAuditor(p)
+	decider := gate{access.New(access.Config{Store: p.Meta, Clock: p.Clock}), s.auditor}
+	auth := noting{authority}
 	json, err := s.awsJSON(auth, authority, decider, addresses)
 	if err != nil {
 		return nil, err
@@ -115,17 +127,19 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		return nil, err
 	}
 	root := &router{
-		oci:   oci.New(oci.Config{Catalogue: s.catalogue, Auth: authority, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
+		oci:   oci.New(oci.Config{Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
 		aws:   json,
 		query: query,
 		ops:   ops.New(s.ready),
 	}
-	s.handler = edge.Handler(root, edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle})
+	s.handler = edge.Handler(root, edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle, Record: s.auditor.record})
 	collector := gc.New(gc.Config{Meta: p.Meta, Blobs: p.Blobs, Logger: p.Logger, LayerGrace: c.LayerGrace, URLTTL: urlTTL})
 	s.passes = []worker.Pass{
 		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},
 		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
+		{Name: "record key uses", Every: time.Minute, Run: authority.FlushUses},
+		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 	return s, nil
 }
@@ -148,7 +162,7 @@ func (s *Server) Passes() []worker.Pass { return s.passes }
 
 // Close writes down what is only in memory. The stores may be closed after it.
 func (s *Server) Close(ctx context.Context) error {
-	return errors.Join(s.catalogue.Close(ctx), s.room.close(ctx))
+	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx))
 }
 
 var errEnding = errors.New("the server is shutting down")
@@ -158,6 +172,9 @@ func (s *Server) ready(ctx context.Context) error {
 		return errEnding
 	}
 	if err := s.parts.Meta.Ping(ctx); err != nil {
+		return err
+	}
+	if err := s.auditor.ready(); err != nil {
 		return err
 	}
 	return s.room.check(ctx)

@@ -10,6 +10,7 @@ package testkit
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -72,6 +73,7 @@ type Server struct {
 	wrapBlobs func(blob.Store) blob.Store
 
 	stores  *server.Stores
+	trail   io.Closer
 	server  *server.Server
 	stop    context.CancelFunc
 	stopped chan error
@@ -120,6 +122,9 @@ func (s *Server) Stop() {
 	if err := <-s.stopped; err != nil {
 		s.t.Errorf("server: %v", err)
 	}
+	if err := s.trail.Close(); err != nil {
+		s.t.Errorf("close the audit trail: %v", err)
+	}
 	if err := s.stores.Close(); err != nil {
 		s.t.Errorf("close stores: %v", err)
 	}
@@ -153,8 +158,11 @@ func (s *Server) start() {
 	s.must(err)
 	sealer, err := server.MasterKey(ctx, s.Config, s.Meta, nil, s.log)
 	s.must(err)
+	trail, closer, err := server.OpenTrail(s.Config, io.Discard, s.clock)
+	s.must(err)
+	s.trail = closer
 	s.server, err = server.Build(ctx, server.Parts{
-		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs), Seal: sealer,
+		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs), Seal: sealer, Trail: trail,
 		BootID: disk.BootID(), Clock: s.clock, Logger: s.log,
 	})
 	s.must(err)

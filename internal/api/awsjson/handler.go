@@ -121,6 +121,7 @@ func (x *exchange) serve() error {
 	if decodeErr != nil {
 		return decodeErr
 	}
+	x.event.Input = in.Interface()
 	out, err := x.act(op, caller, in)
 	if err != nil {
 		return err
@@ -139,10 +140,12 @@ func (x *exchange) route() (*Operation, error) {
 		return nil, fault.New(fault.OperationUnknown)
 	}
 	x.service = t.service
+	x.event.Service = t.service.Model.Name
 	op, ok := t.rows[operation]
 	if !ok {
 		return nil, fault.New(fault.OperationUnknown)
 	}
+	x.event.Operation = operation
 	if op == nil {
 		return nil, &fault.Error{Reason: fault.OperationNotOffered, Action: operation}
 	}
@@ -235,6 +238,7 @@ func (x *exchange) answer(op *Operation, out any) error {
 	var e encoder
 	e.value(op.output, v.Elem())
 	whole := e.size == 0
+	x.event.Output = out
 	x.headers(e.size + int64(len(e.buf)))
 	x.w.WriteHeader(http.StatusOK)
 	if !whole {
@@ -250,8 +254,10 @@ func (x *exchange) answer(op *Operation, out any) error {
 func (x *exchange) fail(err error) {
 	a := x.service.Answer(err)
 	text := a.body()
+	x.event.Code, x.event.Message = a.Type, a.Message
 	x.headers(int64(len(text)))
 	x.w.Header().Set("X-Amzn-Errortype", a.Type)
+	edge.RetryAfter(x.w.Header(), err)
 	x.w.WriteHeader(a.Status)
 	_, _ = x.w.Write(text) // a client that went away is nobody's concern
 }

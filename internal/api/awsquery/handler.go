@@ -139,6 +139,7 @@ func (x *exchange) serve() error {
 	if err := structure(op.input, form, in.Elem()); err != nil {
 		return err
 	}
+	x.event.Input = in.Interface()
 	out, err := x.act(op, call, in)
 	if err != nil {
 		return err
@@ -201,7 +202,11 @@ func (x *exchange) route(form []parameter) (*Operation, error) {
 	known := false
 	if t := x.handler.services[version]; t != nil {
 		x.service = t.service
+		x.event.Service = t.service.Model.Name
 		op, known = t.rows[action]
+	}
+	if known {
+		x.event.Operation = action
 	}
 	switch {
 	case !known:
@@ -237,6 +242,7 @@ func (x *exchange) answer(op *Operation, out any) error {
 	if v.IsNil() {
 		return errors.New("handler returned neither output nor error")
 	}
+	x.event.Output = out
 	e := x.begin(op.Name + "Response")
 	if op.model.Wrapper != "" {
 		e.element(op.model.Wrapper, op.output, v.Elem())
@@ -251,6 +257,8 @@ func (x *exchange) answer(op *Operation, out any) error {
 // fail sends an error.
 func (x *exchange) fail(err error) {
 	a := x.service.Answer(err)
+	x.event.Code, x.event.Message = a.Code, a.Message
+	edge.RetryAfter(x.w.Header(), err)
 	side := "Sender"
 	if a.Status >= http.StatusInternalServerError {
 		side = "Receiver"

@@ -146,6 +146,7 @@ func (f *front) writeError(c *call, err error) {
 	event := edge.From(c.r.Context())
 	event.Err = err
 	w := wordingOf(e)
+	event.Code, event.Message = w.code, w.text(e)
 	h := c.w.Header()
 	if w.status == http.StatusUnauthorized {
 		h["Www-Authenticate"] = []string{`Basic realm="` + event.Scheme + "://" + event.Host + `/",service="ecr.amazonaws.com"`}
@@ -158,6 +159,7 @@ func (f *front) writeError(c *call, err error) {
 	}
 	if w.status == http.StatusServiceUnavailable || w.status == http.StatusTooManyRequests {
 		h["Retry-After"] = []string{"1"}
+		edge.RetryAfter(h, err)
 	}
 	h["Content-Type"] = jsonType
 	if c.r.Method == http.MethodHead { // the answer to every layer that a push brings

@@ -88,6 +88,10 @@ var apiVersion = []string{"registry/2.0"}
 
 func (f *front) serve(c *call) error {
 	route, repository, err := match(c.r.Method, c.r.URL.Path)
+	event := edge.From(c.r.Context())
+	if route != nil {
+		event.Service, event.Operation = "ecr", strings.TrimPrefix(route.action, "ecr:")
+	}
 	if route != nil && route.download && c.r.URL.RawQuery != "" {
 		if token := c.r.URL.Query().Get(downloadParameter); token != "" {
 			return f.download(c, repository, token)
@@ -98,7 +102,6 @@ func (f *front) serve(c *call) error {
 		return authErr
 	}
 	c.caller = caller
-	event := edge.From(c.r.Context())
 	event.Principal = caller.ARN
 	if err != nil {
 		return err

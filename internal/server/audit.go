@@ -1,0 +1,223 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/audit"
+	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
+)
+
+// Trail is where audit events go.
+type Trail interface {
+	Record(*audit.Event) error
+	Stats() audit.Stats
+}
+
+// OpenTrail opens the trail of the configuration, nil if there is none, which
+// out is for if it is standard output. A file must be closed.
+func OpenTrail(c config.Config, out io.Writer, clock func() time.Time) (Trail, io.Closer, error) {
+	switch c.Audit.Scheme {
+	case "off":
+		return nil, io.NopCloser(nil), nil
+	case "stdout":
+		return audit.NewStream(out, clock), io.NopCloser(nil), nil
+	}
+	f, err := audit.OpenFile(audit.FileConfig{Dir: c.Audit.Path, MaxFile: c.AuditFileBytes, MaxTotal: c.AuditMaxBytes, Clock: clock})
+	if err != nil {
+		return nil, nil, &StoreError{err}
+	}
+	return f, f, nil
+}
+
+// auditor makes an audit event of each request that the trail is about. While
+// the trail cannot be written, it refuses changes, and reads go on.
+type auditor struct {
+	trail  Trail // nil: nothing is recorded
+	config config.Config
+	clock  func() time.Time
+	log    *slog.Logger
+	floods *floods
+}
+
+func newAuditor(p Parts) *auditor {
+	return &auditor{trail: p.Trail, config: p.Config, clock: p.Clock, log: p.Logger, floods: newFloods()}
+}
+
+// ready returns why the trail cannot be written.
+func (a *auditor) ready() error {
+	if a.trail == nil {
+		return nil
+	}
+	return a.trail.Stats().Err
+}
+
+// record is for edge.Options.Record.
+func (a *auditor) record(answer edge.Answer) {
+	if a.trail == nil || !kept(answer) {
+		return
+	}
+	e := a.event(answer)
+	if failedLogin(answer.Event) && !a.floods.admit(answer.Event.Client, a.clock()) {
+		return
+	}
+	a.write(&e)
+}
+
+// write logs what cannot be recorded, so that the event is at least there.
+func (a *auditor) write(e *audit.Event) {
+	if err := a.trail.Record(e); err != nil {
+		a.log.Error("the audit trail cannot be written; changes are refused until it can", "error", err,
+			"principal", e.Identity.ARN, "action", e.Source+":"+e.Name, "code", e.ErrorCode, "client", e.SourceIP, "request", e.RequestID)
+	}
+}
+
+// kept reports whether the trail is about a request: every call of an API, and
+// on /v2/ log-ins, manifests, lists, deletions and refusals. Layers are not in
+// it, nor is what every client asks first, without credentials.
+func kept(answer edge.Answer) bool {
+	r, e := answer.HTTP, answer.Event
+	switch {
+	case r.URL.Path == "/" && r.Method == http.MethodPost:
+		return true
+	case !strings.HasPrefix(r.URL.Path, "/v2"):
+		return false
+	case r.Header.Get("Authorization") == "" && answer.Status == http.StatusUnauthorized:
+		return false
+	case refused(e):
+		return true
+	}
+	switch e.Operation {
+	case "": // the front's own address, which is how clients log in
+		return e.Caller != nil
+	case "PutImage":
+		return true
+	case "BatchGetImage", "DescribeRepositories", "ListImages":
+		return r.Method == http.MethodGet
+	case "BatchDeleteImage":
+		return r.Method == http.MethodDelete
+	}
+	return false
+}
+
+// refused reports whether the answer is no for who or what the caller is.
+func refused(e *edge.Request) bool {
+	if e.Err == nil {
+		return false
+	}
+	kind := fault.Of(e.Err).Kind()
+	return kind == fault.Unauthenticated || kind == fault.Denied || throttled(e)
+}
+
+// failedLogin reports whether nobody was found behind the credential.
+func failedLogin(e *edge.Request) bool {
+	return e.Caller == nil && e.Err != nil && (fault.Of(e.Err).Kind() == fault.Unauthenticated || throttled(e))
+}
+
+func throttled(e *edge.Request) bool {
+	f := fault.Of(e.Err)
+	return f.Reason == fault.Overloaded && f.RetryAfter > 0
+}
+
+// summarise records how many failed log-ins were not recorded one by one.
+func (a *auditor) summarise(context.Context) error {
+	var failed error
+	for _, f := range a.floods.sweep(a.clock()) {
+		if a.trail == nil {
+			continue
+		}
+		e := f.event(a.config)
+		failed = errors.Join(failed, a.trail.Record(&e))
+	}
+	return failed
+}
+
+// The wrappers of what the fronts ask.
+
+// noting notes on the request whom a front found behind a credential.
+type noting struct{ *identity.Authority }
+
+func note(ctx context.Context, c *identity.Caller) { edge.From(ctx).Caller = c }
+
+// Begin implements the AWS fronts' Authenticator.
+func (n noting) Begin(r *http.Request, service string) (identity.Pending, error) {
+	p, err := forwarded{n.Authority}.Begin(r, service)
+	if err != nil {
+		return nil, err
+	}
+	return notingPending{p, r.Context()}, nil
+}
+
+type notingPending struct {
+	identity.Pending
+	ctx context.Context
+}
+
+func (p notingPending) Finish(payloadSHA256 string) (identity.Caller, error) {
+	c, err := p.Pending.Finish(payloadSHA256)
+	if err == nil {
+		note(p.ctx, &c)
+	}
+	return c, err
+}
+
+// VerifyBasic implements /v2/'s Authenticator.
+func (n noting) VerifyBasic(ctx context.Context, header string) (identity.Caller, error) {
+	c, err := n.Authority.VerifyBasic(ctx, header)
+	if err == nil {
+		note(ctx, &c)
+	}
+	return c, err
+}
+
+// gate refuses changes that could not be recorded. The refusal is recorded, and
+// with the first that is, the gate is open again.
+type gate struct {
+	*access.Decider
+	auditor *auditor
+}
+
+// Authorize implements the fronts' Authorizer.
+func (g gate) Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error {
+	if err := g.Decider.Authorize(ctx, c, action, r); err != nil {
+		return err
+	}
+	if err := g.auditor.ready(); err != nil && !readOnly(action) {
+		return fault.Wrap(fault.StoreUnavailable, err)
+	}
+	return nil
+}
+
+// readOnly tells by an IAM action or an operation's name whether it changes
+// nothing, as AWS's names do.
+func readOnly(action string) bool {
+	_, name, ok := strings.Cut(action, ":")
+	if !ok {
+		name = action
+	}
+	for _, verb := range []string{"Get", "List", "Describe", "BatchGet", "BatchCheck", "Simulate", "Generate"} {
+		if strings.HasPrefix(name, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// address counts an IPv6 /64 as one client.
+func address(a netip.Addr) netip.Addr {
+	if a.Is6() && !a.Is4In6() {
+		p, _ := a.Prefix(64) // 64 is a length that every IPv6 address has
+		return p.Addr()
+	}
+	return a
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/lighterage/lighterage/internal/audit"
+	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/identity"
+)
+
+// event is the audit event of a request.
+func (a *auditor) event(answer edge.Answer) audit.Event {
+	r, e := answer.HTTP, answer.Event
+	service, action, _ := strings.Cut(e.Action, ":")
+	if e.Service != "" {
+		service = e.Service
+	}
+	if e.Operation != "" {
+		action = e.Operation
+	}
+	out := audit.Event{
+		Identity: identityOf(e, r), Time: a.clock(), Source: source(service), Name: action,
+		Region: string(a.config.Region), SourceIP: e.Client.String(), UserAgent: r.UserAgent(),
+		ErrorCode: e.Code, ErrorMessage: e.Message, RequestID: e.ID, ReadOnly: readOnly(action),
+		ManagementEvent: true, RecipientAccountID: string(a.config.Account),
+	}
+	if out.Name == "" {
+		out.Name = unnamed(r)
+		out.ReadOnly = true
+	}
+	if out.ErrorCode == "" && answer.Status >= http.StatusBadRequest {
+		out.ErrorCode = http.StatusText(answer.Status)
+	}
+	if c := callerOf(e); c != nil {
+		out.RecipientAccountID = string(c.Account)
+		if c.Region != "" {
+			out.Region = string(c.Region)
+		}
+	}
+	if part := strings.SplitN(e.Resource, ":", 6); len(part) == 6 {
+		if part[4] != "" {
+			out.RecipientAccountID = part[4]
+		}
+		if part[3] != "" {
+			out.Region = part[3]
+		}
+		out.Resources = []audit.Resource{{AccountID: part[4], Type: resourceType(part[2], part[5]), ARN: e.Resource}}
+	}
+	if r.URL.Path == "/" {
+		out.RequestParameters = chosen(e.Input)
+		if !out.ReadOnly && out.ErrorCode == "" {
+			out.ResponseElements = chosen(e.Output)
+		}
+		return out
+	}
+	out.RequestParameters = pathParameters(r.URL.Path)
+	if d := answer.Header.Get("Docker-Content-Digest"); d != "" {
+		out.ResponseElements = object([][2]string{{"imageDigest", d}})
+	}
+	return out
+}
+
+// unnamed is what a request is called that is no operation.
+func unnamed(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "/v2") {
+		return "RegistryLogin"
+	}
+	return "UnknownOperation"
+}
+
+// source is the name of a service as CloudTrail has it.
+func source(service string) string {
+	if service == "" {
+		service = "ecr"
+	}
+	return service + ".amazonaws.com"
+}
+
+// resourceTypes are CloudTrail's, by the service and the first word of the
+// resource in an ARN.
+var resourceTypes = map[string]string{
+	"ecr:repository": "AWS::ECR::Repository", "lightsail:ContainerService": "AWS::Lightsail::Container",
+	"iam:user": "AWS::IAM::User", "iam:group": "AWS::IAM::Group", "iam:role": "AWS::IAM::Role",
+	"iam:policy": "AWS::IAM::Policy", "iam:oidc-provider": "AWS::IAM::OIDCProvider",
+}
+
+func resourceType(service, resource string) string {
+	kind, _, _ := strings.Cut(resource, "/")
+	return resourceTypes[service+":"+kind]
+}
+
+func callerOf(e *edge.Request) *identity.Caller {
+	c, _ := e.Caller.(*identity.Caller)
+	return c
+}
+
+// identityOf is the identity block of the caller, or of nobody.
+func identityOf(e *edge.Request, r *http.Request) audit.Identity {
+	c := callerOf(e)
+	if c == nil {
+		return audit.Identity{Type: "Unknown", AccessKeyID: claimedKey(r.Header.Get("Authorization"))}
+	}
+	id := audit.Identity{
+		Type: identityTypes[c.Kind], PrincipalID: c.UserID, ARN: c.ARN, AccountID: string(c.Account),
+		AccessKeyID: c.KeyID, UserName: c.Name,
+	}
+	s := c.Session
+	if s == nil {
+		return id
+	}
+	id.SessionContext = &audit.SessionContext{Attributes: audit.SessionAttributes{
+		CreationDate: s.Issued.UTC().Format(time.RFC3339), MFAAuthenticated: "false",
+	}}
+	if c.Kind == identity.RoleSession {
+		unique, _, _ := strings.Cut(c.UserID, ":")
+		id.UserName = ""
+		id.SessionContext.Issuer = &audit.Issuer{Type: "Role", PrincipalID: unique, ARN: s.RoleARN, AccountID: string(c.Account), UserName: c.Name}
+	}
+	if s.Provider != "" {
+		id.SessionContext.WebIdentity = &audit.WebIdentity{
+			Provider: s.Provider, Attributes: map[string]string{"sub": s.Subject, "aud": s.Audience},
+		}
+	}
+	return id
+}
+
+var identityTypes = map[identity.Kind]string{
+	identity.NoKind: "Unknown", identity.Root: "Root", identity.User: "IAMUser", identity.RoleSession: "AssumedRole",
+	identity.WebIdentity: "WebIdentityUser", identity.Anonymous: "AWSAccount",
+}
+
+// claimedKey is the access key id that a signature names, which is no secret.
+func claimedKey(header string) string {
+	_, rest, ok := strings.Cut(header, "Credential=")
+	id, _, whole := strings.Cut(rest, "/")
+	if !ok || !whole || len(id) > 128 || strings.Trim(id, keyLetters) != "" {
+		return ""
+	}
+	return id
+}
+
+const keyLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+// pathParameters are what a path under /v2/ names.
+func pathParameters(p string) json.RawMessage {
+	rest := strings.TrimPrefix(p, "/v2/")
+	for _, word := range []string{"/manifests/", "/blobs/", "/referrers/", "/tags/"} {
+		i := strings.LastIndex(rest, word)
+		if i < 0 {
+			continue
+		}
+		last := rest[i+len(word):]
+		pairs := [][2]string{{"repositoryName", rest[:i]}}
+		switch {
+		case word == "/tags/" || path.Dir(last) != ".":
+		case word == "/blobs/":
+			pairs = append(pairs, [2]string{"layerDigest", last})
+		case strings.Contains(last, ":"):
+			pairs = append(pairs, [2]string{"imageDigest", last})
+		default:
+			pairs = append(pairs, [2]string{"imageTag", last})
+		}
+		return object(pairs)
+	}
+	return nil
+}
+
+// object is a JSON object of texts, in their order.
+func object(pairs [][2]string) json.RawMessage {
+	b := []byte{'{'}
+	for i, p := range pairs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), p[0]...), '"', ':')
+		value, _ := json.Marshal(short(p[1])) // a text has JSON
+		b = append(b, value...)
+	}
+	return append(b, '}')
+}
