@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ func newAudit() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{Use: "audit", Short: "Search the audit trail", Long: auditHelp, Args: noArguments}
 	config.AddFlags(cmd.Flags())
-	hideAllBut(cmd, "data-dir", "config")
+	hideAllBut(cmd, "data-dir", "config", "audit")
 	flags := cmd.Flags()
 	flags.StringVar(&q.Principal, "principal", "", "`pattern` of who called")
 	flags.StringVar(&q.Repository, "repository", "", "`pattern` of what it was about")
@@ -83,7 +82,10 @@ func moment(s string, now time.Time) (time.Time, error) {
 }
 
 func searchAudit(ctx context.Context, c config.Config, q audit.Query, asJSON bool, out, stderr io.Writer) error {
-	dir := auditDir(c)
+	if c.Audit.Scheme != "file" {
+		return &server.StoreError{Err: fmt.Errorf("the audit setting is %s: no trail is kept here to search", c.Audit.Scheme)}
+	}
+	dir := c.Audit.Path
 	t := table{head: []string{"TIME", "OUTCOME", "PRINCIPAL", "ACTION", "RESOURCE", "FROM", "ERROR"}}
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
@@ -130,6 +132,3 @@ func auditRow(e audit.Event) []string {
 	}
 	return []string{e.Time.UTC().Format(time.RFC3339), string(e.Outcome()), who, service + ":" + e.Name, resource, e.SourceIP, e.ErrorCode}
 }
-
-// auditDir is where the trail of the server with these settings is.
-func auditDir(c config.Config) string { return filepath.Join(c.DataDir, "audit") }

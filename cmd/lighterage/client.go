@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
@@ -34,6 +35,9 @@ The server is the one of --endpoint, LIGHTERAGE_ENDPOINT or AWS_ENDPOINT_URL_IAM
 else the one that runs on the data directory, else http://localhost:5000. The
 credentials are those of the AWS clients (AWS_ACCESS_KEY_ID, AWS_PROFILE), else
 the root key in the data directory. With --data-dir both are the directory's.`
+
+// patience is how long a server may take for one answer.
+const patience = time.Minute
 
 // defaultEndpoint is where lighterage serve listens by default.
 const defaultEndpoint = "http://localhost:5000"
@@ -136,7 +140,7 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 		region = cmp.Or(config.Variable(environ, "AWS_REGION"), config.Variable(environ, "AWS_DEFAULT_REGION"), string(c.Region))
 	}
 	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(region), awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled), awsconfig.WithRetryMaxAttempts(2),
+		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(patience)), awsconfig.WithRegion(region), awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled), awsconfig.WithRetryMaxAttempts(2),
 	}
 	key, err := config.StoredCredentials(c.DataDir)
 	switch {
@@ -149,9 +153,17 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 	if s.aws, err = awsconfig.LoadDefaultConfig(ctx, options...); err != nil {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
+	if _, err := s.aws.Credentials.Retrieve(ctx); err != nil {
+		if !hasAWS(environ) {
+			return nil, errNoCredentials
+		}
+		return nil, fmt.Errorf("AWS credentials: %w", err)
+	}
 	s.iam = iam.NewFromConfig(s.aws, func(o *iam.Options) { o.BaseEndpoint = &s.endpoint })
 	return s, nil
 }
+
+var errNoCredentials = errors.New("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or name the server's data directory with --data-dir")
 
 // directoryError says what is the matter with a data directory.
 func directoryError(dir string, err error) error {

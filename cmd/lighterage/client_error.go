@@ -18,8 +18,8 @@ type refusal interface {
 
 // friendly says an error in one line that tells what can be done about it.
 func (s *session) friendly(err error) error {
-	if err == nil {
-		return nil
+	if _, ok := errors.AsType[usageError](err); ok || err == nil {
+		return err
 	}
 	if r, ok := errors.AsType[refusal](err); ok && r.ErrorCode() != "" {
 		return errors.New(oneLine(advice(r)))

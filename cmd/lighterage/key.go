@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -96,17 +97,18 @@ func switchTo(status types.StatusType) func(context.Context, *session, *string, 
 }
 
 // keyCommand is a command on one key. Whose it is is asked of the server, if
-// nobody says it.
+// nobody says it; who may not ask, means a key of their own.
 func keyCommand(r *remote, use, short, done string, do func(ctx context.Context, s *session, user, id *string) error) *cobra.Command {
 	var user string
 	cmd := r.command(use, short, []string{"KEY"}, func(ctx context.Context, s *session, args []string) error {
 		owner := optional(user)
 		if owner == nil {
 			used, err := s.iam.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &args[0]})
-			if err != nil {
+			if err == nil {
+				owner = optional(aws.ToString(used.UserName))
+			} else if _, refused := errors.AsType[refusal](err); !refused {
 				return err
 			}
-			owner = optional(aws.ToString(used.UserName))
 		}
 		if err := do(ctx, s, owner, &args[0]); err != nil {
 			return err

@@ -51,9 +51,9 @@ func newPolicySimulate(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for flag, v := range map[string]string{"principal": principal, "action": action, "resource": resource} {
-				if v == "" {
-					return usageError{fmt.Errorf("--%s must be given; see lighterage policy simulate --help", flag)}
+			for _, flag := range [][2]string{{"principal", principal}, {"action", action}, {"resource", resource}} {
+				if flag[1] == "" {
+					return usageError{fmt.Errorf("--%s must be given; see lighterage policy simulate --help", flag[0])}
 				}
 			}
 			who, err := s.principalARN(ctx, principal)
@@ -119,7 +119,7 @@ func (s *session) resourceARN(given, principal string) string {
 }
 
 func (s *session) showDecision(d decision) error {
-	t := table{head: []string{"POLICY", "STATEMENT", "EFFECT", "MATCHED", "WHY"}}
+	t := table{head: []string{"LAYER", "POLICY", "STATEMENT", "EFFECT", "MATCHED", "WHY"}}
 	for _, l := range d.Statements {
 		matched := "no"
 		if l.Matched {
@@ -129,7 +129,7 @@ func (s *session) showDecision(d decision) error {
 		if len(l.Missing) > 0 {
 			why += " (no value: " + strings.Join(l.Missing, ", ") + ")"
 		}
-		t.rows = append(t.rows, []string{l.Layer + " " + l.Policy, cmp.Or(l.Sid, strconv.Itoa(l.Index+1)), l.Effect, matched, why})
+		t.rows = append(t.rows, []string{l.Layer, l.Policy, cmp.Or(l.Sid, strconv.Itoa(l.Index+1)), l.Effect, matched, why})
 	}
 	if s.json {
 		return s.show(d, t)
