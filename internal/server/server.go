@@ -40,6 +40,7 @@ import (
 	"github.com/lighterage/lighterage/internal/registry"
 	"github.com/lighterage/lighterage/internal/seal"
 	"github.com/lighterage/lighterage/internal/throttle"
+	"github.com/lighterage/lighterage/internal/webidentity"
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
@@ -118,8 +119,15 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	web, err := webidentity.New(webidentity.Config{Store: p.Meta, Clock: p.Clock})
+	if err != nil {
+		return nil, err
+	}
 	query, err := awsquery.New(awsquery.Config{
-		Services:      []awsquery.Service{sts.New(), iam.New(iam.Config{Directory: s.directory, Authorizer: decider})},
+		Services: []awsquery.Service{
+			sts.New(sts.Config{Issuer: authority, Access: decider, WebIdentities: web}),
+			iam.New(iam.Config{Directory: s.directory, Authorizer: decider}),
+		},
 		Authenticator: auth,
 		Authorizer:    decider,
 	})
