@@ -54,6 +54,12 @@ var races = []struct {
 	{"access keys", func(*directory.Limits) {}, raceForKeys},
 	{"accounts", func(*directory.Limits) {}, raceForAccounts},
 	{"aliases", func(*directory.Limits) {}, raceForAliases},
+	{"policies", func(l *directory.Limits) { l.Policies = 3 }, raceForPolicies},
+	{"policy versions", func(*directory.Limits) {}, raceForVersions},
+	{"attachments", func(l *directory.Limits) { l.Attached = 3 }, raceForAttachments},
+	{"a policy's end", func(*directory.Limits) {}, raceOfAnEnd},
+	{"inline policies", func(l *directory.Limits) { l.UserPolicySize = 250 }, raceForInlineSize},
+	{"providers", func(*directory.Limits) {}, raceForProviders},
 }
 
 func TestRacesAreDecided(t *testing.T) {
