@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,5 +149,23 @@ func TestAccessKeyRefusals(t *testing.T) {
 		}(), "AccessDenied", "User: arn:aws:iam::123456789012:root is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key " + none},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wantRefusal(t, tt.err, tt.code, tt.message) })
+	}
+}
+
+func TestPassingCredentialsMakeNoLastingOnes(t *testing.T) {
+	w := newWorld(t)
+	w.user("bob")
+	for _, kind := range []identity.Kind{identity.User, identity.Root} {
+		passing := w.as(identity.Caller{Account: account, Kind: kind, Name: "bob", Session: &identity.Session{}})
+		_, err := passing.CreateAccessKey(w.ctx, &sdk.CreateAccessKeyInput{UserName: new("bob")})
+		if err == nil || !strings.Contains(err.Error(), "InvalidClientTokenId: The security token included in the request is invalid.") {
+			t.Errorf("kind %d: %v", kind, err)
+		}
+	}
+	_, err := w.asSession().CreateAccessKey(w.ctx, &sdk.CreateAccessKeyInput{UserName: new("bob")})
+	w.must(err)
+	keys := must2[*sdk.ListAccessKeysOutput](t)(w.ListAccessKeys(w.ctx, &sdk.ListAccessKeysInput{UserName: new("bob")}))
+	if len(keys.AccessKeyMetadata) != 1 {
+		t.Errorf("%d keys", len(keys.AccessKeyMetadata))
 	}
 }

@@ -13,6 +13,7 @@
 //  4. A Marker is good for the operation, the account and the filter that it was
 //     given for, and for nothing else.
 //  5. A secret access key is in the answer that made it, and in no other.
+//  6. Credentials of GetSessionToken open nothing here; those of a role do.
 //
 // It has no rules of its own: they are in package directory; who may, in
 // package access.

@@ -7,6 +7,8 @@ import (
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
 )
 
 // operations is the table of the offered operations. Actions and resources are
@@ -21,7 +23,20 @@ func op[In, Out any](
 	resource func(context.Context, *awsquery.Call, *In) (access.Resource, error),
 	handle func(context.Context, *awsquery.Call, *In) (*Out, error),
 ) awsquery.Operation {
-	return awsquery.Op(operation, "iam:"+operation, resource, handle)
+	return awsquery.Op(operation, "iam:"+operation, func(ctx context.Context, c *awsquery.Call, in *In) (access.Resource, error) {
+		if borrowed(c.Caller) {
+			return access.Resource{}, fault.New(fault.CredentialUnknown)
+		}
+		return resource(ctx, c, in)
+	}, handle)
+}
+
+// borrowed reports whether the caller is a user or root by credentials of
+// GetSessionToken: they do not open this API, so that nobody makes lasting
+// credentials out of passing ones (STS API reference, GetSessionToken). That
+// AWS answers as if it did not know them was seen.
+func borrowed(c identity.Caller) bool {
+	return c.Session != nil && (c.Kind == identity.User || c.Kind == identity.Root)
 }
 
 // operationsOfUsers are those of users, groups, access keys and the account.
