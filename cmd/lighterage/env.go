@@ -71,6 +71,9 @@ func writeExports(w io.Writer, r config.Running, c config.Credentials) {
 	} {
 		fmt.Fprintf(w, "export %s=%s\n", line[0], quote(line[1]))
 	}
+	if r.CA != "" {
+		fmt.Fprintf(w, "export AWS_CA_BUNDLE=%s\n", quote(r.CA))
+	}
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)

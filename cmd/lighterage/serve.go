@@ -74,6 +74,9 @@ func newServe(program string) *cobra.Command {
 					startPage(os.Stdout, program, c, r)
 					return
 				}
+				if r.Trust != "" {
+					log.Info("clients must be told to trust this server's CA; lighterage env does it for aws", "ca", r.CA)
+				}
 				log.Info("serving", "url", r.URL, "data", c.DataDir, "account", c.Account, "region", c.Region)
 			},
 		})
@@ -123,6 +126,9 @@ func startPage(w io.Writer, program string, c config.Config, r server.Started) {
     aws ecr describe-images --repository-name hello
 
 `, r.URL, c.DataDir, strangers(c, r), env, host, host, host)
+	if r.Trust != "" {
+		fmt.Fprintln(w, "  Clients must be told to trust this server:\n\n    "+strings.ReplaceAll(strings.TrimSpace(r.Trust), "\n", "\n    ")+"\n")
+	}
 }
 
 // strangers warns of a catalogue in which the account has nothing.

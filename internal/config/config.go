@@ -33,12 +33,18 @@ type Config struct {
 	RegistryHost          string        // template; empty: what the client used
 	LightsailRegistryHost string        // the same for Lightsail logins; empty: RegistryHost
 	TrustedProxies        []netip.Prefix
-	TLSCert, TLSKey       string      // files; both or none
+	TLS                   TLSSource
+	TLSCert, TLSKey       string   // files; both or none
+	TLSHosts              []string // of a self-signed certificate, beside what is known
+	ACMEHosts             []string // public names
+	ACMEEmail             string
+	ACMEDirectory         string      // URL; empty: Let's Encrypt's
 	Audit                 Place       // file, stdout or off
 	AuditMaxBytes         int64       // of all files of the trail
 	AuditFileBytes        int64       // after which a file of it is closed
 	MasterKeys            []KeySource // the first seals, all open; empty: a file in the data directory
 	ECRStrict             bool
+	AnonymousPull         bool // what repository policies give to everybody takes no login
 	LogLevel              slog.Level
 	AllowUnsafePostgres   bool // a server that can lose acknowledged transactions in a crash
 
@@ -82,11 +88,17 @@ var settings = []setting{
 	{"trusted-proxies", "", "comma-separated addresses or `networks` whose X-Forwarded-For, -Proto and -Host are believed", setProxies},
 	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
 	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
+	{"tls", "", "HTTPS without certificate files: self-signed makes a CA in the data directory, acme asks a public one, as `source`", setTLS},
+	{"tls-host", "", "comma-separated `names` and addresses in the self-signed certificate, beside those of the machine", setList(func(c *Config) *[]string { return &c.TLSHosts })},
+	{"acme-host", "", "comma-separated public `names` of the server, which ACME certificates are for", setList(func(c *Config) *[]string { return &c.ACMEHosts })},
+	{"acme-email", "", "mail `address` for warnings of the ACME CA", setText(func(c *Config) *string { return &c.ACMEEmail })},
+	{"acme-directory", "", "`url` of the ACME CA's directory (default: Let's Encrypt's)", setText(func(c *Config) *string { return &c.ACMEDirectory })},
 	{"master-key", "", "what secrets are encrypted with: file:PATH, env:NAME or awskms://KEY?region=…, as `source`; of several, comma-separated, the first encrypts and all decrypt (default: a file made in the data directory)", setMasterKey},
 	{"audit", "file:", "audit trail: file:[path] (default: in the data directory), stdout or off, as `place`", setAudit},
 	{"audit-max-bytes", "1GiB", "what all files of the audit trail may take together, a `size`; the oldest go", setSize(func(c *Config) *int64 { return &c.AuditMaxBytes })},
 	{"audit-file-bytes", "64MiB", "`size` at which a file of the audit trail is closed and another begun", setSize(func(c *Config) *int64 { return &c.AuditFileBytes })},
 	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setBool(func(c *Config) *bool { return &c.ECRStrict })},
+	{"anonymous-pull", "false", "serve what repository policies allow everybody (Principal *) to pull without a login", setBool(func(c *Config) *bool { return &c.AnonymousPull })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
 	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
 	{"kms-keys", "", "encryption keys that exist, `key=state,…`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
@@ -105,9 +117,11 @@ func (c Config) Redacted() map[string]string {
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
-		"audit": c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
+		"tls": string(c.TLS), "tls-host": join(c.TLSHosts), "acme-host": join(c.ACMEHosts), "acme-email": c.ACMEEmail,
+		"acme-directory": c.ACMEDirectory,
+		"audit":          c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
 		"master-key": join(c.MasterKeys),
-		"ecr-strict": format(c.ECRStrict), "log-level": c.LogLevel.String(),
+		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
 		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),

@@ -69,17 +69,22 @@ func Private(path string) error {
 type Running struct {
 	URL    string // scheme and host[:port], reachable from the same machine
 	Region string
+	CA     string // path of the CA that the URL's certificate is of; empty: a public one, or not known
 }
 
 // The files of Running, one line each.
 const (
 	addressFile = "address"
 	regionFile  = "region"
+	caFile      = "ca"
 )
 
 // WriteRunning records the server.
 func WriteRunning(dir string, r Running) error {
 	if err := writeFile(dir, regionFile, r.Region+"\n"); err != nil {
+		return err
+	}
+	if err := writeFile(dir, caFile, r.CA+"\n"); err != nil {
 		return err
 	}
 	return writeFile(dir, addressFile, r.URL+"\n")
@@ -93,7 +98,14 @@ func ReadRunning(dir string) (Running, error) {
 		return Running{}, err
 	}
 	region, err := os.ReadFile(filepath.Join(dir, regionFile))
-	return Running{URL: strings.TrimSpace(string(address)), Region: strings.TrimSpace(string(region))}, err
+	if err != nil {
+		return Running{}, err
+	}
+	ca, err := os.ReadFile(filepath.Join(dir, caFile))
+	if errors.Is(err, fs.ErrNotExist) { // an earlier version's
+		err = nil
+	}
+	return Running{URL: strings.TrimSpace(string(address)), Region: strings.TrimSpace(string(region)), CA: strings.TrimSpace(string(ca))}, err
 }
 
 // writeFile replaces a file of mode 0600 as a whole, durably.

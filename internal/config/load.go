@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,23 +137,7 @@ func (c *Config) Validate() (key string, err error) {
 	if c.Quotas.LayerPartMinBytes > c.Quotas.LayerPartMaxBytes {
 		return "quotas", errors.New("layer-part-min-bytes is above layer-part-max-bytes")
 	}
-	switch {
-	case c.TLSCert == "" && c.TLSKey == "":
-		return "", nil
-	case c.TLSCert == "":
-		return "tls-key", errors.New("needs tls-cert beside it")
-	case c.TLSKey == "":
-		return "tls-cert", errors.New("needs tls-key beside it")
-	}
-	for _, f := range [][2]string{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}} {
-		if _, err := os.ReadFile(f[1]); err != nil {
-			return f[0], cannotRead(f[1], err)
-		}
-	}
-	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-		return "tls-cert", fmt.Errorf("%s and %s of tls-key are not a certificate and its key in PEM: %w", c.TLSCert, c.TLSKey, err)
-	}
-	return "", nil
+	return c.validateTLS()
 }
 
 // cannotRead is a file that is not there or not ours.

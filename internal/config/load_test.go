@@ -76,7 +76,8 @@ func TestDefaults(t *testing.T) {
 		"listen": "127.0.0.1:5000", "data-dir": "lighterage-data", "database": "sqlite:lighterage-data/lighterage.db",
 		"storage": "file:lighterage-data/blobs", "account-id": "000000000000", "region": "us-east-1",
 		"registry-host": "", "lightsail-registry-host": "", "trusted-proxies": "", "tls-cert": "", "tls-key": "",
-		"ecr-strict": "false", "log-level": "INFO", "master-key": "",
+		"ecr-strict": "false", "anonymous-pull": "false", "log-level": "INFO", "master-key": "",
+		"tls": "", "tls-host": "", "acme-host": "", "acme-email": "", "acme-directory": "",
 		"audit": "file:lighterage-data/audit", "audit-max-bytes": "1073741824", "audit-file-bytes": "67108864", "kms-keys": "0", "layer-grace": "1h0m0s", "upload-ttl": "24h0m0s",
 		"lightsail-push-ttl": "24h0m0s", "allow-unsafe-postgres": "false", "shutdown-timeout": "30s",
 		"quotas": "repositories-per-registry=100000,images-per-repository=0,tags-per-image=0,layer-parts=4200," +

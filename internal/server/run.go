@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +42,8 @@ type Started struct {
 	config.Running
 	// Strangers is the accounts of the catalogue if it has nothing of ours.
 	Strangers []name.AccountID
+	// Trust says how to trust the server's own CA; empty if it has none.
+	Trust string
 }
 
 // Run serves until ctx ends. Its errors are *config.Error, *StoreError, or
@@ -90,12 +91,16 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
-	running := config.Running{URL: localURL(c, ln.Addr()), Region: string(c.Region)}
+	secured, trust, err := Secure(c, ln, l.Clock, l.Logger)
+	if err != nil {
+		return err
+	}
+	running := config.Running{URL: localURL(c, ln.Addr()), Region: string(c.Region), CA: trust.CA}
 	if err := config.WriteRunning(c.DataDir, running); err != nil {
 		return &StoreError{err}
 	}
-	l.Started(Started{Running: running, Strangers: others})
-	return s.Serve(ctx, ln)
+	l.Started(Started{Running: running, Strangers: others, Trust: trust.text(c, running.URL)})
+	return s.Serve(ctx, secured)
 }
 
 func storeError(err error) error {
@@ -105,26 +110,14 @@ func storeError(err error) error {
 	return &StoreError{err}
 }
 
-// Listen opens the configured address, with TLS if there is a certificate.
+// Listen opens the configured address.
 func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, listenError(c.Listen, err, runtime.GOOS)
 	}
-	if c.TLSCert == "" {
-		return ln, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		ln.Close()
-		return nil, c.Fault("tls-cert", err)
-	}
-	return tls.NewListener(ln, &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"h2", "http/1.1"},
-	}), nil
+	return ln, nil
 }
 
 // listenError says in one line what is wrong with the address.
@@ -141,16 +134,19 @@ func listenError(address string, err error, goos string) error {
 // localURL is how a client on the same machine reaches the address.
 func localURL(c config.Config, a net.Addr) string {
 	scheme := "http"
-	if c.TLSCert != "" {
+	if c.TLS != config.NoTLS {
 		scheme = "https"
 	}
 	host, _, _ := net.SplitHostPort(c.Listen)
+	if c.TLS == config.ACMETLS { // its certificate has no other names
+		host = c.ACMEHosts[0]
+	}
 	_, port, _ := net.SplitHostPort(a.String())
 	address, err := netip.ParseAddr(host)
 	switch {
 	case host == "", err == nil && address.IsUnspecified():
 		host = "localhost"
-	case host == "127.0.0.1" && scheme == "http": // docker and people know it by this name; a certificate may not
+	case host == "127.0.0.1" && (c.TLS == config.NoTLS || c.TLS == config.SelfSignedTLS): // docker and people know it by this name; a certificate may not
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)

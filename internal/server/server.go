@@ -140,7 +140,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		query: query,
 		ops:   ops.New(s.ready),
 	}
-	s.handler = edge.Handler(root, edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle, Record: s.auditor.record})
+	s.handler = edge.Handler(newHeaders(root, c), edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle, Record: s.auditor.record})
 	collector := gc.New(gc.Config{Meta: p.Meta, Blobs: p.Blobs, Logger: p.Logger, LayerGrace: c.LayerGrace, URLTTL: urlTTL})
 	s.passes = []worker.Pass{
 		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},

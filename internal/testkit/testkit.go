@@ -168,13 +168,15 @@ func (s *Server) start() {
 	s.must(err)
 	ln, err := server.Listen(ctx, s.Config)
 	s.must(err)
+	secured, _, err := server.Secure(s.Config, ln, s.clock, s.log)
+	s.must(err)
 	s.Host = ln.Addr().(*net.TCPAddr).String()
 	s.URL = "http://" + s.Host
-	if s.Config.TLSCert != "" {
+	if s.Config.TLS != config.NoTLS {
 		s.URL = "https://" + s.Host
 	}
 	s.stop, s.stopped = cancel, make(chan error, 1)
-	go func() { s.stopped <- s.server.Serve(ctx, ln) }()
+	go func() { s.stopped <- s.server.Serve(ctx, secured) }()
 }
 
 // load reads the settings as the command does; the last word on a key counts.
