@@ -2,11 +2,11 @@ package directory
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,14 +67,7 @@ func ProviderHost(issuer string) (string, error) {
 
 func loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback() && net.ParseIP(host).To4() != nil
-}
-
-func checkClientID(id string) error {
-	if id == "" || len(id) > maxClientID {
-		return refused("A client ID must have 1 to 255 characters.")
-	}
-	return nil
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 // checkClientIDs checks the list that a provider is to have. LimitExceeded,
@@ -84,8 +77,8 @@ func (d *Directory) checkClientIDs(ids []string) error {
 		return quotaFault("ClientIdsPerOpenIdConnectProvider", d.Limits.ClientIDs)
 	}
 	for _, id := range ids {
-		if err := checkClientID(id); err != nil {
-			return err
+		if id == "" || len(id) > maxClientID {
+			return refused("A client ID must have 1 to 255 characters.")
 		}
 	}
 	return nil
@@ -94,7 +87,7 @@ func (d *Directory) checkClientIDs(ids []string) error {
 // checkThumbprints checks the list that a provider is to have. InputRefused.
 func (d *Directory) checkThumbprints(all []string) error {
 	if int64(len(all)) > d.Limits.Thumbprints {
-		return refused("Thumbprint list must contain at most 5 entries.")
+		return refused("Thumbprint list must contain at most " + strconv.FormatInt(d.Limits.Thumbprints, 10) + " entries.")
 	}
 	for _, t := range all {
 		if !thumbprint.MatchString(t) {

@@ -116,7 +116,8 @@ func (d *Directory) Simulate(ctx context.Context, account name.AccountID, s Simu
 		return nil, false, err
 	}
 	all := len(s.Actions) * len(s.Resources)
-	last := min(all, first+min(limit, 1+simulationBudget/(1+parts.size())))
+	first = min(first, all)
+	last := min(all, first+min(limit, 1+simulationBudget/(1+len(s.Resource)+parts.size())))
 	var out []Outcome
 	for i := first; i < last; i++ {
 		out = append(out, run.try(s.Actions[i/len(s.Resources)], s.Resources[i%len(s.Resources)]))

@@ -1,0 +1,111 @@
+package directory_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lighterage/lighterage/internal/directory"
+	"github.com/lighterage/lighterage/internal/fault"
+)
+
+func TestPagesOfASimulationMeet(t *testing.T) {
+	w := newWorld(t)
+	s := directory.Simulation{Policies: []string{pull}, Actions: []string{"ecr:BatchGetImage", "ecr:PutImage", "ecr:GetX"}, Resources: []string{"*", "arn:aws:ecr:eu-west-1:123456789012:repository/a"}}
+	whole, more, err := w.Simulate(w.ctx, home, s, 0, 100)
+	w.must(err)
+	if len(whole) != 6 || more {
+		t.Fatalf("%d outcomes, more %v", len(whole), more)
+	}
+	for size := 1; size < 7; size++ {
+		var got []directory.Outcome
+		for more := true; more; {
+			var page []directory.Outcome
+			page, more, err = w.Simulate(w.ctx, home, s, len(got), size)
+			w.must(err)
+			got = append(got, page...)
+			if len(page) == 0 || len(page) > size {
+				t.Fatalf("a page of %d, of %d wanted", len(page), size)
+			}
+		}
+		if diff := cmp.Diff(whole, got); diff != "" {
+			t.Errorf("in pages of %d (-whole +got):\n%s", size, diff)
+		}
+	}
+	for _, first := range []int{6, 7, 1<<63 - 1} {
+		if page, more, err := w.Simulate(w.ctx, home, s, first, 10); len(page) > 0 || more || err != nil {
+			t.Errorf("from %d: %d outcomes, more %v, %v", first, len(page), more, err)
+		}
+	}
+}
+
+// TestLargeDocumentsMakeSmallPages: what one request costs is bounded.
+func TestLargeDocumentsMakeSmallPages(t *testing.T) {
+	w := newWorld(t)
+	large := pull + strings.Repeat(" ", 10<<20)
+	page, more, err := w.Simulate(w.ctx, home, directory.Simulation{Policies: []string{large}, Actions: []string{"a:A", "a:B", "a:C"}}, 0, 100)
+	w.must(err)
+	if len(page) != 2 || !more {
+		t.Errorf("%d outcomes, more %v", len(page), more)
+	}
+}
+
+// TestASimulationReadsEveryGroup, however many pages they take.
+func TestASimulationReadsEveryGroup(t *testing.T) {
+	w := newWorld(t, func(l *directory.Limits) { l.GroupsPerUser = 120 })
+	w.user("bob")
+	for i := range 101 {
+		g := fmt.Sprint("g", i)
+		w.group(g)
+		w.must(w.AddMember(w.ctx, home, g, "bob"))
+		if i == 100 {
+			w.must(w.PutInlinePolicy(w.ctx, home, directory.Group, g, directory.InlinePolicy{Name: "last", Document: pull}))
+		}
+	}
+	s := directory.Simulation{Source: "arn:aws:iam::123456789012:user/bob", Actions: []string{"ecr:BatchGetImage"}}
+	page, _, err := w.Simulate(w.ctx, home, s, 0, 1)
+	w.must(err)
+	want := []directory.Match{{Policy: "group_g100_last", Kind: directory.OfGroup, Start: directory.Position{Line: 1, Column: 37}, End: directory.Position{Line: 1, Column: 1 + len(pull) - 1}}}
+	if diff := cmp.Diff(want, page[0].Matched); diff != "" || !page[0].Allowed {
+		t.Errorf("allowed %v (-want +got):\n%s", page[0].Allowed, diff)
+	}
+	_, _, err = w.Simulate(w.ctx, abroad, s, 0, 1)
+	w.refused(err, fault.EntityNotFound, "user", "bob")
+}
+
+// TestTheDefaultVersionIsSimulated and no other.
+func TestTheDefaultVersionIsSimulated(t *testing.T) {
+	w := newWorld(t)
+	arn := w.policy("p")
+	w.role("r")
+	w.must(w.AttachPolicy(w.ctx, home, directory.Role, "r", arn))
+	must2[directory.PolicyVersion](t)(w.CreatePolicyVersion(w.ctx, home, arn, strings.Replace(pull, "Allow", "Deny", 1), false))
+	s := directory.Simulation{Source: "arn:aws:iam::123456789012:role/r", Actions: []string{"ecr:BatchGetImage"}}
+	for _, version := range []string{"v2", "v1"} {
+		w.must(w.SetDefaultPolicyVersion(w.ctx, home, arn, version))
+		page, _, err := w.Simulate(w.ctx, home, s, 0, 1)
+		w.must(err)
+		if page[0].Allowed != (version == "v1") || page[0].Explicit != (version == "v2") || page[0].Matched[0].Kind != directory.ManagedByUs {
+			t.Errorf("with %s: %+v", version, page[0])
+		}
+	}
+}
+
+func TestPositionsCountCharacters(t *testing.T) {
+	w := newWorld(t)
+	document := "{\"Id\": \"äöü\",\r\n \"Statement\": [\n" +
+		`{"Sid": "a", "Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:ecr:*:*:é*"}]}`
+	page, _, err := w.Simulate(w.ctx, home, directory.Simulation{
+		Policies: []string{document}, Actions: []string{"ecr:PutImage"}, Resources: []string{"arn:aws:ecr:eu-west-1:123456789012:éa"},
+	}, 0, 1)
+	w.must(err)
+	want := []directory.Match{
+		{Policy: "PolicyInputList.1", Start: directory.Position{Line: 3, Column: 1}, End: directory.Position{Line: 3, Column: 64}},
+		{Policy: "PolicyInputList.1", Start: directory.Position{Line: 3, Column: 66}, End: directory.Position{Line: 3, Column: 134}},
+	}
+	if diff := cmp.Diff(want, page[0].Matched); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
