@@ -180,6 +180,15 @@ func (n noting) VerifyBasic(ctx context.Context, header string) (identity.Caller
 	return c, err
 }
 
+// VerifyBearer implements it too. Nobody is noted for a token of nobody's.
+func (n noting) VerifyBearer(ctx context.Context, token string) (identity.Caller, error) {
+	c, err := n.Authority.VerifyBearer(ctx, token)
+	if err == nil && c.Kind != identity.Anonymous {
+		note(ctx, &c)
+	}
+	return c, err
+}
+
 // gate refuses changes that could not be recorded. The refusal is recorded, and
 // with the first that is, the gate is open again.
 type gate struct {

@@ -135,7 +135,10 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		return nil, err
 	}
 	root := &router{
-		oci:   oci.New(oci.Config{Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict}),
+		oci: oci.New(oci.Config{
+			Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict,
+			Anonymous: c.AnonymousPull, Home: name.RegistryID{Account: c.Account, Region: c.Region},
+		}),
 		aws:   json,
 		query: query,
 		ops:   ops.New(s.ready),

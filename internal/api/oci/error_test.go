@@ -171,6 +171,14 @@ func (failing) VerifyBasic(context.Context, string) (identity.Caller, error) {
 	return identity.Caller{}, errors.New("SECRET")
 }
 
+func (failing) IssueBearer(context.Context, string) (identity.Token, error) {
+	return identity.Token{}, errors.New("SECRET")
+}
+
+func (failing) VerifyBearer(context.Context, string) (identity.Caller, error) {
+	return identity.Caller{}, errors.New("SECRET")
+}
+
 func (failing) VerifyDownload(string) (identity.Download, error) {
 	return identity.Download{}, errors.New("SECRET")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
 )
 
 // wording is how a reason looks on this wire.
@@ -143,13 +144,17 @@ var jsonType = []string{"application/json; charset=utf-8"}
 // writeError answers with the spec's error body, or with ECR's challenge.
 func (f *front) writeError(c *call, err error) {
 	e := fault.Of(err)
+	anybody := c.caller.Kind == identity.Anonymous && e.Reason == fault.AccessDenied
 	event := edge.From(c.r.Context())
 	event.Err = err
 	w := wordingOf(e)
+	if anybody { // somebody may be allowed
+		w = wordings[fault.CredentialMissing]
+	}
 	event.Code, event.Message = w.code, w.text(e)
 	h := c.w.Header()
 	if w.status == http.StatusUnauthorized {
-		h["Www-Authenticate"] = []string{`Basic realm="` + event.Scheme + "://" + event.Host + `/",service="ecr.amazonaws.com"`}
+		h["Www-Authenticate"] = []string{f.challenge(c, anybody)}
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 		c.answer(w.status, []byte("Not Authorized\n"))
 		return

@@ -10,15 +10,15 @@ var (
 
 // Route is a line of the table.
 type Route struct {
-	Method, Pattern, Action    string
-	Named, Lightsail, Download bool
+	Method, Pattern, Action              string
+	Named, Lightsail, Download, Filtered bool
 }
 
 // Routes is the whole table.
 func Routes() []Route {
 	var all []Route
 	for _, r := range routes {
-		all = append(all, Route{r.method, r.pattern, r.action, r.named, r.lightsail, r.download})
+		all = append(all, Route{r.method, r.pattern, r.action, r.named, r.lightsail, r.download, r.filtered})
 	}
 	return all
 }

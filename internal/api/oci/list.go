@@ -72,20 +72,54 @@ func (f *front) listRepositories(c *call) error {
 	if err != nil {
 		return err
 	}
-	repositories, err := f.Catalogue.Repositories(c.r.Context(), c.key.Registry, name.RepositoryName(q.Get("last")), n+1)
+	after := name.RepositoryName(q.Get("last"))
+	names, err := f.visible(c, after, n+1)
 	if err != nil {
 		return err
 	}
-	if len(repositories) > n && n > 0 {
-		c.linkNext(url.Values{"n": {strconv.Itoa(n)}, "last": {string(repositories[n-1].Key.Name)}})
-	}
-	var names []name.RepositoryName
-	for _, r := range repositories[:min(n, len(repositories))] {
-		if f.may(c, "ecr:DescribeRepositories", r.Key) {
-			names = append(names, r.Key.Name)
+	if len(names) == 0 && after == "" { // nothing is there, or nothing for the caller
+		if err := f.allow(c, "ecr:DescribeRepositories"); err != nil {
+			return err
 		}
 	}
+	more := len(names) > n
+	names = names[:min(n, len(names))]
+	if more && n > 0 {
+		c.linkNext(url.Values{"n": {strconv.Itoa(n)}, "last": {string(names[n-1])}})
+	}
 	return c.list(appendNames([]byte(`{"repositories":`), names))
+}
+
+// repositoriesAtOnce is how many rows are read at a time.
+const repositoriesAtOnce = 1_000
+
+// visible lists repositories that the caller may see, at most limit. Pages are
+// made of these alone: neither their size nor their ends tell of others.
+func (f *front) visible(c *call, after name.RepositoryName, limit int) ([]name.RepositoryName, error) {
+	var names []name.RepositoryName
+	for {
+		size := min(max(limit-len(names), 100), repositoriesAtOnce)
+		page, err := f.Catalogue.Repositories(c.r.Context(), c.key.Registry, after, size)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page {
+			allowed, err := f.may(c, "ecr:DescribeRepositories", r.Key)
+			if err != nil {
+				return nil, err
+			}
+			if allowed {
+				names = append(names, r.Key.Name)
+			}
+			if len(names) == limit {
+				return names, nil
+			}
+		}
+		if len(page) < size {
+			return names, nil
+		}
+		after = page[len(page)-1].Key.Name
+	}
 }
 
 // appendNames writes a JSON array of names, whose grammars need no escaping,

@@ -196,7 +196,29 @@ func TestTheCatalogue(t *testing.T) {
 		w.decider.forbid("ecr:DescribeRepositories a/b", "ecr:DescribeRepositories b")
 		defer w.decider.forbid()
 		w.do("GET", "/v2/_catalog").is(200).holds([]byte(`{"repositories":["a","ab"]}` + "\n"))
-		w.do("GET", "/v2/_catalog?n=2").is(200).holds([]byte(`{"repositories":["a"]}`+"\n")).has("Link", `</v2/_catalog?last=a%2Fb&n=2>; rel="next"`)
+		w.do("GET", "/v2/_catalog?n=2").is(200).holds([]byte(`{"repositories":["a","ab"]}`+"\n")).has("Link", "")
+		w.do("GET", "/v2/_catalog?n=1").is(200).holds([]byte(`{"repositories":["a"]}`+"\n")).has("Link", `</v2/_catalog?last=a&n=1>; rel="next"`)
+		w.do("GET", "/v2/_catalog?n=1&last=a").is(200).holds([]byte(`{"repositories":["ab"]}`+"\n")).has("Link", "")
+		w.decider.forbid("ecr:DescribeRepositories *")
+		w.do("GET", "/v2/_catalog?n=1").refuses(403, "DENIED", "ecr:DescribeRepositories", "repository/* because").has("Link", "")
+	})
+	t.Run("reads on until a page is full", func(t *testing.T) {
+		w := w.with(t)
+		var rules []string
+		for i := range 250 {
+			n := name.RepositoryName(fmt.Sprintf("hidden/%03d", i))
+			w.create(n)
+			rules = append(rules, "ecr:DescribeRepositories "+string(n))
+		}
+		w.create("seen")
+		w.decider.forbid(rules...)
+		defer w.decider.forbid()
+		w.do("GET", "/v2/_catalog?n=5").is(200).holds([]byte(`{"repositories":["a","a/b","ab","b","seen"]}`+"\n")).has("Link", "")
+		w.do("GET", "/v2/_catalog?n=4").is(200).holds([]byte(`{"repositories":["a","a/b","ab","b"]}`+"\n")).has("Link", `</v2/_catalog?last=b&n=4>; rel="next"`)
+		w.drop("seen")
+		for i := range 250 {
+			w.drop(name.RepositoryName(fmt.Sprintf("hidden/%03d", i)))
+		}
 	})
 	t.Run("is the caller's own", func(t *testing.T) {
 		w := w.with(t)

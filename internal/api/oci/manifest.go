@@ -181,7 +181,11 @@ func (f *front) mayCreate(c *call, missing error) error {
 	if c.key.Space != registry.ECR {
 		return missing
 	}
-	if !f.Strict && f.may(c, "ecr:CreateRepository", c.key) {
+	allowed, err := f.may(c, "ecr:CreateRepository", c.key)
+	if err != nil {
+		return err
+	}
+	if !f.Strict && allowed {
 		return nil
 	}
 	told := *fault.Of(missing)

@@ -4,7 +4,10 @@
 //  1. Every request but a refused one asks package access with the ECR action
 //     that stands behind it, before anything is looked up.
 //  2. Manifests and layers are served byte for byte; Accept changes nothing.
-//  3. A Lightsail login pushes to the hidden repository "sr" of its account
+//  3. Without a login nothing is served, unless Anonymous is set: then what
+//     package access gives to anybody can be pulled, with a bearer token that
+//     anybody can have, and whoever is denied is asked to log in.
+//  4. A Lightsail login pushes to the hidden repository "sr" of its account
 //     and region, and does nothing else.
 //
 // Sources: the OCI distribution specification 1.1 and its development version
@@ -35,6 +38,11 @@ type Authenticator interface {
 	// VerifyBasic takes the value of the Authorization header. The reasons are
 	// CredentialMissing, TokenInvalid and TokenExpired.
 	VerifyBasic(ctx context.Context, header string) (identity.Caller, error)
+	// IssueBearer takes the same header, or none, and returns a bearer token for
+	// whom VerifyBasic would return, or for anybody.
+	IssueBearer(ctx context.Context, header string) (identity.Token, error)
+	// VerifyBearer takes such a token. The reasons are those of VerifyBasic.
+	VerifyBearer(ctx context.Context, token string) (identity.Caller, error)
 	// VerifyDownload takes the token of a download URL apart.
 	VerifyDownload(token string) (identity.Download, error)
 }
@@ -44,7 +52,8 @@ type Authorizer interface {
 	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
 }
 
-// Config is what the front is made of. Every field must be set but Strict.
+// Config is what the front is made of. Every field must be set but Strict and
+// those of anonymous pull.
 type Config struct {
 	Catalogue *registry.Catalogue
 	Auth      Authenticator
@@ -55,6 +64,11 @@ type Config struct {
 	// created by a push, no blob is deleted, an immutable tag is not put
 	// again even to the same image, and a mount names its source.
 	Strict bool
+
+	// Anonymous offers bearer tokens, also to those who have no login.
+	Anonymous bool
+	// Home is the registry that they mean on a plain host.
+	Home name.RegistryID
 }
 
 type front struct {
@@ -97,11 +111,15 @@ func (f *front) serve(c *call) error {
 			return f.download(c, repository, token)
 		}
 	}
-	caller, authErr := f.Auth.VerifyBasic(c.r.Context(), c.r.Header.Get("Authorization"))
+	if f.Anonymous && c.r.URL.Path == tokenPath {
+		return f.issueToken(c)
+	}
+	caller, authErr := f.authenticate(c.r)
 	if authErr != nil {
 		return authErr
 	}
 	c.caller = caller
+	c.caller.Origin = originOf(c.r)
 	event.Principal = caller.ARN
 	if err != nil {
 		return err
@@ -120,11 +138,18 @@ func (f *front) serve(c *call) error {
 // registry there.
 func (f *front) place(c *call, route *route, repository string) error {
 	id := c.caller.Registry()
+	if c.caller.Kind == identity.Anonymous {
+		id = f.Home
+	}
 	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
 		if carried.Account != "" {
 			id.Account = carried.Account
 		}
-		if carried.Region != "" && carried.Region != c.caller.Region {
+		switch {
+		case carried.Region == "":
+		case c.caller.Kind == identity.Anonymous:
+			id.Region = carried.Region
+		case carried.Region != c.caller.Region:
 			return fault.New(fault.TokenInvalid) // tokens are good for one region, as ECR's
 		}
 	}
@@ -152,6 +177,11 @@ func (f *front) authorize(c *call, route *route) error {
 			Detail: "because a Lightsail registry login can only push to the repository " + string(registry.LightsailRepository),
 		}
 	}
+	if route.filtered {
+		event := edge.From(c.r.Context())
+		event.Action, event.Resource = route.action, c.arn()
+		return nil
+	}
 	return f.allow(c, route.action)
 }
 
@@ -170,10 +200,15 @@ func (f *front) allow(c *call, action string) error {
 
 func (c *call) arn() string { return name.RepositoryARN(c.key.Registry, cmp.Or(c.key.Name, "*")) }
 
-// may reports whether the caller may do the action on another repository.
-func (f *front) may(c *call, action string, key registry.RepositoryKey) bool {
+// may reports whether the caller may do the action on another repository, or
+// something beside what is asked for.
+func (f *front) may(c *call, action string, key registry.RepositoryKey) (bool, error) {
 	resource := access.Resource{Account: key.Registry.Account, ARN: name.RepositoryARN(key.Registry, key.Name)}
-	return f.Access.Authorize(c.r.Context(), c.caller, action, resource) == nil
+	err := f.Access.Authorize(c.r.Context(), c.caller, action, resource)
+	if fault.Is(err, fault.AccessDenied) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // locate makes an absolute URL of a path on this registry, as ECR does.

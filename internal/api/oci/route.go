@@ -17,6 +17,7 @@ type route struct {
 	named     bool // the path names a repository
 	lightsail bool // part of pushing to Lightsail's hidden registry
 	download  bool // also answers to the token of a download URL
+	filtered  bool // the handler asks about each thing that it shows, instead
 }
 
 // The shapes of paths under /v2/.
@@ -37,7 +38,7 @@ const (
 var routes = []*route{
 	{method: "GET", pattern: base, handle: (*front).ping, lightsail: true},
 	{method: "HEAD", pattern: base, handle: (*front).ping, lightsail: true},
-	{method: "GET", pattern: catalog, handle: (*front).listRepositories, action: "ecr:DescribeRepositories"},
+	{method: "GET", pattern: catalog, handle: (*front).listRepositories, action: "ecr:DescribeRepositories", filtered: true},
 	{method: "GET", pattern: tags, handle: (*front).listTags, action: "ecr:ListImages", named: true},
 	{method: "GET", pattern: manifests, handle: (*front).getManifest, action: "ecr:BatchGetImage", named: true},
 	{method: "HEAD", pattern: manifests, handle: (*front).getManifest, action: "ecr:BatchGetImage", named: true, lightsail: true},

@@ -140,7 +140,11 @@ func (f *front) mount(c *call, d digest.Digest, from string) (bool, error) {
 		return false, err
 	}
 	for _, source := range sources {
-		if !f.may(c, "ecr:BatchCheckLayerAvailability", source) || !f.may(c, "ecr:GetDownloadUrlForLayer", source) {
+		pulls, err := f.mayPull(c, source)
+		if err != nil {
+			return false, err
+		}
+		if !pulls {
 			continue
 		}
 		mounted, err := f.Catalogue.MountLayer(c.r.Context(), c.key, source, d)
@@ -157,6 +161,15 @@ func (f *front) mount(c *call, d digest.Digest, from string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// mayPull asks for what reading a layer of another repository takes.
+func (f *front) mayPull(c *call, source registry.RepositoryKey) (bool, error) {
+	allowed, err := f.may(c, "ecr:BatchCheckLayerAvailability", source)
+	if err != nil || !allowed {
+		return false, err
+	}
+	return f.may(c, "ecr:GetDownloadUrlForLayer", source)
 }
 
 func (f *front) sources(c *call, d digest.Digest, from string) ([]registry.RepositoryKey, error) {
