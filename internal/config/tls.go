@@ -31,7 +31,7 @@ func setTLS(c *Config, v value) error {
 		c.TLS = t
 		return nil
 	}
-	return fmt.Errorf("%q is neither self-signed nor acme%s; for certificate files set tls-cert and tls-key",
+	return fmt.Errorf("%q is neither self-signed nor acme (files are tls-cert and tls-key)%s",
 		s, didYouMean(s, []string{string(SelfSignedTLS), string(ACMETLS)}))
 }
 
