@@ -166,14 +166,19 @@ func (a *Authority) VerifyBasic(ctx context.Context, header string) (Caller, err
 	return g.at(a.config.Clock())
 }
 
-// login looks at a token that is in no cache.
+// login looks at a token that is in no cache. One of ours whose key or account
+// ended it is no guess at a credential: it counts for nothing, so that machines
+// with old logins do not keep out those behind the same address that log in
+// anew.
 func (a *Authority) login(ctx context.Context, password string, version int64) (grant, error) {
 	t, err := a.attempt(ctx, claimedKey(password))
 	if err != nil {
 		return grant{}, err
 	}
 	g, err := a.parseToken(ctx, password, version)
-	t.end(err)
+	if !errors.Is(err, errGone) {
+		t.end(err)
+	}
 	return g, err
 }
 
@@ -244,7 +249,7 @@ func (a *Authority) parseToken(ctx context.Context, password string, version int
 		caller, err = a.keyOf(ctx, c, version)
 	}
 	if errors.Is(err, errGone) {
-		return grant{}, fault.New(fault.TokenInvalid)
+		return grant{}, fault.Wrap(fault.TokenInvalid, err)
 	}
 	if err != nil {
 		return grant{}, storeFault(err)
