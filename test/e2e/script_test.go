@@ -26,14 +26,20 @@ func TestDocker(t *testing.T) {
 	t.Run("scripts", func(t *testing.T) {
 		runScripts(t, "testdata/docker", e, "DOCKER_HOST="+e.host())
 	})
+	t.Run("without a login", func(t *testing.T) {
+		runScripts(t, "testdata/anonymous", e, "DOCKER_HOST="+e.host())
+	})
 }
+
+// flags are what the servers of a folder are started with.
+var flags = map[string][]string{"testdata/anonymous": {"--anonymous-pull"}}
 
 // runScripts runs each script of the folder against a server of its own.
 func runScripts(t *testing.T, dir string, e *engine, env ...string) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(se *testscript.Env) error {
-			s := start(se.T().(testing.TB), launch{})
+			s := start(se.T().(testing.TB), launch{flags: flags[dir]})
 			se.Vars = append(se.Vars, s.environment()...)
 			se.Vars = append(se.Vars, env...)
 			se.Vars = append(se.Vars,
