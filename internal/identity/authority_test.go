@@ -59,7 +59,9 @@ func (s *secrets) Account(name.AccountID, meta.Lock) (meta.Account, error) {
 	return meta.Account{}, meta.ErrNotFound
 }
 
-func (s *secrets) AccessKey(string) (meta.AccessKey, error) { return meta.AccessKey{}, meta.ErrNotFound }
+func (s *secrets) AccessKey(string) (meta.AccessKey, error) {
+	return meta.AccessKey{}, meta.ErrNotFound
+}
 
 func (s *secrets) Secret(purpose string) ([]byte, error) {
 	if v, ok := s.values[purpose]; ok {

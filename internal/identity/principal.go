@@ -171,7 +171,10 @@ func (a *Authority) CallerOf(ctx context.Context, arn string) (Caller, error) {
 		entity := map[Kind]string{Root: "account", User: "user", RoleSession: "role"}[kind]
 		return Caller{}, &fault.Error{Reason: fault.EntityNotFound, Entity: entity, Name: arn}
 	}
-	return c, storeFault(err)
+	if err != nil {
+		return Caller{}, storeFault(err)
+	}
+	return c, nil
 }
 
 // gives reports whether the configuration has a key of the account's root.

@@ -24,7 +24,7 @@ func bodyHash(body string) string {
 }
 
 // signed returns a request for the body, signed by the credentials.
-func signed(t *testing.T, c sigv4.Credentials, region, service, body string, at time.Time) *http.Request {
+func signed(t testing.TB, c sigv4.Credentials, region, service, body string, at time.Time) *http.Request {
 	t.Helper()
 	r := httptest.NewRequest("POST", "/", nil)
 	if err := sigv4.Sign(r, c, region, service, at, bodyHash(body)); err != nil {

@@ -120,12 +120,12 @@ func (a *Authority) sign(c claims, now, expires time.Time) (Token, error) {
 // TokenExpired for a token that was good once, Overloaded for who failed too
 // often, those of a failing store, else TokenInvalid.
 func (a *Authority) VerifyToken(ctx context.Context, user, password string) (Caller, error) {
-	if user != TokenUser || len(password) > maxToken {
-		return Caller{}, fault.New(fault.TokenInvalid)
-	}
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
 		return Caller{}, storeFault(err)
+	}
+	if user != TokenUser || len(password) > maxToken {
+		return Caller{}, a.noLogin(ctx)
 	}
 	h := hashOf(password)
 	g, ok := a.tokens.get(h, version)
@@ -144,19 +144,19 @@ func (a *Authority) VerifyBasic(ctx context.Context, header string) (Caller, err
 	if header == "" {
 		return Caller{}, fault.New(fault.CredentialMissing)
 	}
-	if len(header) > 2*maxToken {
-		return Caller{}, fault.New(fault.TokenInvalid)
-	}
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
 		return Caller{}, storeFault(err)
+	}
+	if len(header) > 2*maxToken {
+		return Caller{}, a.noLogin(ctx)
 	}
 	h := hashOf(header)
 	g, ok := a.headers.get(h, version)
 	if !ok {
 		password, err := parseBasic(header)
 		if err != nil {
-			return Caller{}, err
+			return Caller{}, a.noLogin(ctx)
 		}
 		if g, err = a.login(ctx, password, version); err != nil {
 			return Caller{}, err
@@ -180,6 +180,17 @@ func (a *Authority) login(ctx context.Context, password string, version int64) (
 		t.end(err)
 	}
 	return g, err
+}
+
+// noLogin is what becomes of a login that has not even the form of one.
+func (a *Authority) noLogin(ctx context.Context) error {
+	t, err := a.attempt(ctx, "")
+	if err != nil {
+		return err
+	}
+	err = fault.New(fault.TokenInvalid)
+	t.end(err)
+	return err
 }
 
 // claimedKey returns the key id that a token says it is for, whether or not it
