@@ -1,0 +1,316 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lighterage/lighterage/internal/audit"
+	"github.com/lighterage/lighterage/internal/server"
+	"github.com/lighterage/lighterage/internal/testkit"
+)
+
+// trail returns the events in a server's trail since the last call.
+type trail struct {
+	t    *testing.T
+	path string
+	read int
+}
+
+func newTrail(t *testing.T, s *testkit.Server) *trail {
+	return &trail{t: t, path: filepath.Join(s.Config.Audit.Path, "audit.jsonl")}
+}
+
+func (l *trail) next() (events []audit.Event) {
+	l.t.Helper()
+	text, err := os.ReadFile(l.path)
+	must(l.t, err)
+	for line := range bytes.Lines(text[l.read:]) {
+		var e audit.Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			l.t.Fatalf("%q: %v", line, err)
+		}
+		events = append(events, e)
+	}
+	l.read = len(text)
+	return events
+}
+
+// summary is what most tests look at.
+func summary(events []audit.Event) []string {
+	var out []string
+	for _, e := range events {
+		who := e.Identity.Type
+		if e.Identity.UserName != "" {
+			who += " " + e.Identity.UserName
+		}
+		line := fmt.Sprintf("%s %s:%s", who, strings.TrimSuffix(e.Source, ".amazonaws.com"), e.Name)
+		if e.ErrorCode != "" {
+			line += " " + e.ErrorCode
+		}
+		for _, r := range e.Resources {
+			_, name, _ := strings.Cut(r.ARN, ":"+r.AccountID+":")
+			line += " on " + name
+		}
+		if e.RequestParameters != nil && string(e.RequestParameters) != "null" {
+			line += " " + string(e.RequestParameters)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func TestWhatIsInTheTrail(t *testing.T) {
+	s := testkit.Start(t)
+	l := newTrail(t, s)
+	var login testkit.Login
+	wrong := testkit.Login{User: "AWS", Password: "not-a-token"}
+	manifest := testkit.Manifest([]byte("{}"), []byte("layer"))
+	digest := testkit.Digest(manifest)
+	client := iam.NewFromConfig(s.AWS())
+	for _, step := range []struct {
+		name string
+		do   func()
+		want []string
+	}{
+		{"a login", func() { login = s.Login() }, []string{"Root ecr:GetAuthorizationToken"}},
+		{"docker's first question", func() { s.Do(testkit.Login{}, "GET", "/v2/", nil) }, nil},
+		{"docker login", func() { s.Do(login, "GET", "/v2/", nil) }, []string{"Root ecr:RegistryLogin"}},
+		{"a failed log-in", func() { s.Do(wrong, "GET", "/v2/", nil) }, []string{"Unknown ecr:RegistryLogin UNAUTHORIZED"}},
+		{"a push", func() { s.PushImage(login, "some/app", "1", []byte("{}"), []byte("layer")) }, []string{
+			`Root ecr:PutImage on repository/some/app {"repositoryName":"some/app","imageTag":"1"}`}},
+		{"a pull", func() { s.Do(login, "GET", "/v2/some/app/manifests/1", nil) }, []string{
+			`Root ecr:BatchGetImage on repository/some/app {"repositoryName":"some/app","imageTag":"1"}`}},
+		{"a look", func() { s.Do(login, "HEAD", "/v2/some/app/manifests/1", nil) }, nil},
+		{"a layer", func() { s.Do(login, "GET", "/v2/some/app/blobs/"+testkit.Digest([]byte("layer")), nil) }, nil},
+		{"a pull of what is not there", func() { s.Do(login, "GET", "/v2/some/app/manifests/2", nil) }, []string{
+			`Root ecr:BatchGetImage MANIFEST_UNKNOWN on repository/some/app {"repositoryName":"some/app","imageTag":"2"}`}},
+		{"a layer with a wrong password", func() { s.Do(wrong, "GET", "/v2/some/app/blobs/"+digest, nil) }, []string{
+			`Unknown ecr:GetDownloadUrlForLayer UNAUTHORIZED {"repositoryName":"some/app","layerDigest":"` + digest + `"}`}},
+		{"a deletion", func() { s.Do(login, "DELETE", "/v2/some/app/manifests/"+digest, nil) }, []string{
+			`Root ecr:BatchDeleteImage on repository/some/app {"repositoryName":"some/app","imageDigest":"` + digest + `"}`}},
+		{"a call of ECR", func() {
+			_, _ = s.ECR().PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String("some/app"), ImageTag: aws.String("3"), ImageManifest: aws.String("nonsense")})
+		}, []string{`Root ecr:PutImage InvalidParameterException on repository/some/app ` +
+			`{"imageManifestSha256":"` + strings.TrimPrefix(testkit.Digest([]byte("nonsense")), "sha256:") + `","imageTag":"3","repositoryName":"some/app"}`}},
+		{"calls of IAM", func() {
+			_, _ = client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+			_, _ = client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+		}, []string{`Root iam:CreateUser on user/bob {"userName":"bob"}`, `Root iam:CreateUser EntityAlreadyExists on user/bob {"userName":"bob"}`}},
+		{"an operation that there is not", func() {
+			s.Do(testkit.Login{}, "POST", "/", nil, "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.Guess")
+		}, []string{"Unknown ecr:UnknownOperation UnknownOperationException"}},
+	} {
+		step.do()
+		if diff := cmp.Diff(step.want, summary(l.next())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+}
+
+// TestSecretsAreNotInTheTrail goes through what gives and takes secrets.
+func TestSecretsAreNotInTheTrail(t *testing.T) {
+	s := testkit.Start(t)
+	l := newTrail(t, s)
+	client := iam.NewFromConfig(s.AWS())
+	_, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+	must(t, err)
+	_, err = client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("bob"), PolicyName: aws.String("p"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ecr:*","Resource":"*"}}`)})
+	must(t, err)
+	key, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("bob")})
+	must(t, err)
+	must(t, createService(s, "front"))
+	login, lightsail := s.Login(), s.LightsailLogin()
+	s.Do(login, "GET", "/v2/", nil)
+	c := s.AWS()
+	c.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+	_, err = ecr.NewFromConfig(c).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
+	checkAWS(t, err, 400, "AccessDeniedException")
+	c.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, "wrong", "")
+	_, err = sts.NewFromConfig(c).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	checkAWS(t, err, 403, "SignatureDoesNotMatch")
+
+	text, err := os.ReadFile(l.path)
+	must(t, err)
+	for what, secret := range map[string]string{
+		"the root's secret key": s.Root.SecretAccessKey.Reveal(), "a user's secret key": *key.AccessKey.SecretAccessKey,
+		"a registry login": login.Password, "a Lightsail login": lightsail.Password, "a policy": "2012-10-17",
+	} {
+		if bytes.Contains(text, []byte(secret)) {
+			t.Errorf("the trail has %s", what)
+		}
+	}
+	events := l.next()
+	made := events[2]
+	if want := `{"accessKey":{"accessKeyId":"` + *key.AccessKey.AccessKeyId + `","status":"Active","userName":"bob"}}`; string(made.ResponseElements) != want {
+		t.Errorf("of a new key the trail tells %s, want %s", made.ResponseElements, want)
+	}
+	refused := events[len(events)-2]
+	if refused.Identity.Type != "IAMUser" || refused.Identity.UserName != "bob" || refused.Outcome() != audit.Denied ||
+		!strings.Contains(refused.ErrorMessage, "is not authorized to perform: ecr:DescribeRepositories") {
+		t.Errorf("a denial is %+v", refused)
+	}
+	if failed := events[len(events)-1]; failed.Identity.Type != "Unknown" || failed.Identity.AccessKeyID != *key.AccessKey.AccessKeyId {
+		t.Errorf("a wrong signature is of %+v", failed.Identity)
+	}
+}
+
+// TestAFloodOfFailedLogins is what the trail says of it.
+func TestAFloodOfFailedLogins(t *testing.T) {
+	clock := &still{at: time.Now()}
+	s := testkit.Start(t, testkit.Clock(clock.now))
+	l := newTrail(t, s)
+	for range 100 {
+		s.Do(testkit.Login{User: "AWS", Password: "wrong"}, "GET", "/v2/", nil)
+	}
+	if n := len(l.next()); n != 20 {
+		t.Errorf("%d of 100 are recorded by themselves, want 20", n)
+	}
+	s.Pass("summarise failed log-ins")
+	events := l.next()
+	if len(events) != 1 || events[0].Name != "FailedLogins" || events[0].SourceIP != "127.0.0.1" || events[0].Outcome() != audit.Denied ||
+		!strings.Contains(string(events[0].RequestParameters), `"count":80,`) {
+		t.Errorf("the summary is %+v", events)
+	}
+	s.Pass("summarise failed log-ins")
+	clock.add(time.Minute)
+	s.Do(testkit.Login{User: "AWS", Password: "wrong"}, "GET", "/v2/", nil)
+	if diff := cmp.Diff([]string{"Unknown ecr:RegistryLogin UNAUTHORIZED"}, summary(l.next())); diff != "" {
+		t.Errorf("a minute later (-want +got):\n%s", diff)
+	}
+}
+
+// TestATrailThatCannotBeWritten fills the disk as far as this process can see.
+func TestATrailThatCannotBeWritten(t *testing.T) {
+	s := testkit.Start(t)
+	login := s.Login()
+	manifest, _ := s.PushImage(login, "app", "1", []byte("{}"), []byte("layer"))
+	restore := limitFiles(t, 0)
+	if a := s.Do(login, "GET", "/v2/app/manifests/1", nil); a.Status != 200 || !bytes.Equal(a.Body, manifest) {
+		t.Errorf("a pull that cannot be recorded: %d", a.Status)
+	}
+	_, err := s.ECR(once).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
+	checkAWS(t, err, 0, "")
+	_, err = s.ECR(once).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("other")})
+	checkAWS(t, err, 500, "ServerException")
+	if a := s.Do(login, "PUT", "/v2/app/manifests/2", manifest, "Content-Type: application/vnd.oci.image.manifest.v1+json"); a.Status != 503 {
+		t.Errorf("a push that cannot be recorded: %d", a.Status)
+	}
+	if a := s.Do(testkit.Login{}, "GET", "/readyz", nil); a.Status != 503 {
+		t.Errorf("ready: %d", a.Status)
+	}
+	restore()
+	if a := s.Do(login, "GET", "/v2/app/manifests/1", nil); a.Status != 200 {
+		t.Errorf("a pull with room again: %d", a.Status)
+	}
+	if a := s.Do(login, "PUT", "/v2/app/manifests/2", manifest, "Content-Type: application/vnd.oci.image.manifest.v1+json"); a.Status != 201 {
+		t.Errorf("a push with room again: %d %s", a.Status, a.Body)
+	}
+}
+
+func once(o *ecr.Options) { o.RetryMaxAttempts = 1 }
+
+func TestPlacesOfTheTrail(t *testing.T) {
+	elsewhere := t.TempDir()
+	for _, c := range []struct {
+		name, audit string
+		files       string // pattern of what there must be
+		stdout      bool
+	}{
+		{"by default", "file:", "DIR/audit/audit.jsonl", false},
+		{"elsewhere", "file:" + elsewhere, elsewhere + "/audit.jsonl", false},
+		{"standard output", "stdout", "", true},
+		{"nowhere", "off", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out buffer
+			dir := t.TempDir()
+			trail, closer, err := server.OpenTrail(settings(t, dir, "--audit="+c.audit), &out, time.Now)
+			must(t, err)
+			if trail != nil {
+				must(t, trail.Record(&audit.Event{Name: "Test"}))
+			}
+			must(t, closer.Close())
+			found, err := filepath.Glob(filepath.Join(dir, "audit", "*.jsonl"))
+			must(t, err)
+			if want := strings.ReplaceAll(c.files, "DIR", dir); want != "" {
+				if info, err := os.Stat(want); err != nil || info.Size() == 0 {
+					t.Errorf("%s: %v, %v", want, info, err)
+				}
+			} else if len(found) > 0 {
+				t.Errorf("there is %v", found)
+			}
+			if c.stdout != strings.Contains(out.String(), `"eventName":"Test"`) {
+				t.Errorf("standard output got %q", out.String())
+			}
+		})
+	}
+	_, _, err := server.OpenTrail(settings(t, t.TempDir(), "--audit=file:/dev/null/x"), nil, time.Now)
+	if _, ok := errors.AsType[*server.StoreError](err); !ok {
+		t.Errorf("a trail below a file: %v", err)
+	}
+}
+
+// TestAThousandWrongPasswords are refused soon, and do not shut out who works
+// behind the same address.
+func TestAThousandWrongPasswords(t *testing.T) {
+	clock := &still{at: time.Now()}
+	s := testkit.Start(t, testkit.Clock(clock.now))
+	good := s.Login()
+	if a := s.Do(good, "GET", "/v2/", nil); a.Status != 200 {
+		t.Fatalf("at first: %d", a.Status)
+	}
+	refused := map[int]int{}
+	var last testkit.Answer
+	for i := range 1000 {
+		last = s.Do(testkit.Login{User: "AWS", Password: fmt.Sprintf("wrong-%d", i)}, "GET", "/v2/", nil)
+		refused[last.Status]++
+	}
+	if refused[401] < 1 || refused[401] > 60 || refused[401]+refused[429] != 1000 {
+		t.Errorf("answers by status: %v", refused)
+	}
+	checkOCI(t, last, 429, "TOOMANYREQUESTS", "Rate exceeded")
+	if after := last.Header.Get("Retry-After"); after == "" || after == "0" {
+		t.Errorf("Retry-After: %q", after)
+	}
+	if a := s.Do(good, "GET", "/v2/", nil); a.Status != 200 {
+		t.Errorf("a token that has been used here: %d", a.Status)
+	}
+	if _, err := s.ECR().DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{}); err != nil {
+		t.Errorf("a key that has been used here: %v", err)
+	}
+	clock.add(time.Hour)
+	if a := s.Do(testkit.Login{User: "AWS", Password: "wrong"}, "GET", "/v2/", nil); a.Status != http.StatusUnauthorized {
+		t.Errorf("an hour later: %d", a.Status)
+	}
+}
+
+// TestWrongSignaturesAreThrottled asks both AWS doors.
+func TestWrongSignaturesAreThrottled(t *testing.T) {
+	s := testkit.Start(t)
+	c := s.AWS()
+	c.Credentials = credentials.NewStaticCredentialsProvider(s.Root.AccessKeyID, "wrong", "")
+	c.RetryMaxAttempts = 1
+	for range 30 {
+		_, _ = sts.NewFromConfig(c).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	}
+	_, err := sts.NewFromConfig(c).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	checkAWS(t, err, 400, "Throttling")
+	_, err = ecr.NewFromConfig(c).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
+	checkAWS(t, err, 400, "ThrottlingException")
+}
