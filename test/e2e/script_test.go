@@ -42,6 +42,7 @@ func runScripts(t *testing.T, dir string, e *engine, env ...string) {
 			s := start(se.T().(testing.TB), launch{flags: flags[dir]})
 			se.Vars = append(se.Vars, s.environment()...)
 			se.Vars = append(se.Vars, env...)
+			se.Vars = append(se.Vars, "LIGHTERAGE="+binary(se.T().(testing.TB)), "DATA_DIR="+s.dir)
 			se.Vars = append(se.Vars,
 				"HOME="+se.WorkDir, "DOCKER_CONFIG="+se.WorkDir+"/.docker", "REGISTRY_AUTH_FILE="+se.WorkDir+"/.auth.json")
 			return nil
