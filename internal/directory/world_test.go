@@ -66,6 +66,7 @@ func TestRacesAreDecided(t *testing.T) {
 	server := metatest.StartPostgres(t)
 	for _, r := range races {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting for syncs
 			t.Run("sqlite", func(t *testing.T) { r.run(newWorld(t, r.edit)) })
 			t.Run("postgres", func(t *testing.T) {
 				store, err := sqlstore.OpenPostgres(t.Context(), server.NewDatabase(t), sqlstore.Options{Clock: time.Now})
