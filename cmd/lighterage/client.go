@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -141,6 +142,13 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 	}
 	options := []func(*awsconfig.LoadOptions) error{
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(patience)), awsconfig.WithRegion(region), awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled), awsconfig.WithRetryMaxAttempts(2),
+	}
+	if s.endpoint == running.URL && running.CA != "" {
+		ca, err := os.ReadFile(running.CA)
+		if err != nil {
+			return nil, directoryError(c.DataDir, err)
+		}
+		options = append(options, awsconfig.WithCustomCABundle(bytes.NewReader(ca)))
 	}
 	key, err := config.StoredCredentials(c.DataDir)
 	switch {

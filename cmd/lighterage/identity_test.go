@@ -392,3 +392,25 @@ func TestWhatOthersNamedDoesNotDrawOnTheTerminal(t *testing.T) {
 		t.Errorf("printed %q, want %q", got, want)
 	}
 }
+
+// TestTheServersOwnCAIsTrusted where the data directory says which it is.
+func TestTheServersOwnCAIsTrusted(t *testing.T) {
+	noCredentials(t)
+	s := testkit.Start(t, testkit.Setting("tls", "self-signed"))
+	url := "https://" + s.Host
+	running := config.Running{URL: url, Region: "us-east-1", CA: filepath.Join(s.Dir, "tls", "ca.crt")}
+	if err := config.WriteRunning(s.Dir, running); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"user", "list"}, {"account", "list"}} { // the SDK's client and ours
+		said(t, 0, append(args, "--data-dir="+s.Dir)...)
+		t.Run(args[0]+" without the directory", func(t *testing.T) {
+			t.Setenv("AWS_ACCESS_KEY_ID", s.Root.AccessKeyID)
+			t.Setenv("AWS_SECRET_ACCESS_KEY", s.Root.SecretAccessKey.Reveal())
+			got := said(t, 1, append(args, "--endpoint="+url)...)
+			if !strings.Contains(got, "is not trusted") || !strings.Contains(got, "AWS_CA_BUNDLE") {
+				t.Errorf("said %q", got)
+			}
+		})
+	}
+}
