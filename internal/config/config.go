@@ -38,11 +38,15 @@ type Config struct {
 	TLSHosts              []string // of a self-signed certificate, beside what is known
 	ACMEHosts             []string // public names
 	ACMEEmail             string
-	ACMEDirectory         string      // URL; empty: Let's Encrypt's
-	Audit                 Place       // file, stdout or off
-	AuditMaxBytes         int64       // of all files of the trail
-	AuditFileBytes        int64       // after which a file of it is closed
-	MasterKeys            []KeySource // the first seals, all open; empty: a file in the data directory
+	ACMEDirectory         string        // URL; empty: Let's Encrypt's
+	Audit                 Place         // file, stdout or off
+	AuditMaxBytes         int64         // of all files of the trail
+	AuditFileBytes        int64         // after which a file of it is closed
+	MasterKeys            []KeySource   // the first seals, all open; empty: a file in the data directory
+	TokenTTL              time.Duration // how long a registry login lasts
+	TokensEndWithSessions bool          // a registry login of temporary credentials ends with them
+	OIDCCA                string        // PEM file of CAs of OpenID Connect issuers, beside the machine's
+	OIDCPrivateHosts      []string      // of issuers that may be at private addresses
 	ECRStrict             bool
 	AnonymousPull         bool // what repository policies give to everybody takes no login
 	LogLevel              slog.Level
@@ -97,6 +101,10 @@ var settings = []setting{
 	{"audit", "file:", "audit trail: file:[path] (default: in the data directory), stdout or off, as `place`", setAudit},
 	{"audit-max-bytes", "1GiB", "what all files of the audit trail may take together, a `size`; the oldest go", setSize(func(c *Config) *int64 { return &c.AuditMaxBytes })},
 	{"audit-file-bytes", "64MiB", "`size` at which a file of the audit trail is closed and another begun", setSize(func(c *Config) *int64 { return &c.AuditFileBytes })},
+	{"token-ttl", "12h", "how long a registry login lasts, a `duration` of a minute to 12h", setTokenTTL},
+	{"tokens-end-with-sessions", "false", "end a registry login of temporary credentials with them, earlier than on AWS", setBool(func(c *Config) *bool { return &c.TokensEndWithSessions })},
+	{"oidc-ca", "", "PEM `file` of CAs that OpenID Connect issuers may have their certificates of, beside those of the machine", setText(func(c *Config) *string { return &c.OIDCCA })},
+	{"oidc-private-hosts", "", "comma-separated host `names` of OpenID Connect issuers that may be at private addresses", setList(func(c *Config) *[]string { return &c.OIDCPrivateHosts })},
 	{"ecr-strict", "false", "refuse what Amazon ECR refuses even where a registry could do it", setBool(func(c *Config) *bool { return &c.ECRStrict })},
 	{"anonymous-pull", "false", "serve what repository policies allow everybody (Principal *) to pull without a login", setBool(func(c *Config) *bool { return &c.AnonymousPull })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
@@ -120,7 +128,8 @@ func (c Config) Redacted() map[string]string {
 		"tls": string(c.TLS), "tls-host": join(c.TLSHosts), "acme-host": join(c.ACMEHosts), "acme-email": c.ACMEEmail,
 		"acme-directory": c.ACMEDirectory,
 		"audit":          c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
-		"master-key": join(c.MasterKeys),
+		"master-key": join(c.MasterKeys), "token-ttl": c.TokenTTL.String(), "tokens-end-with-sessions": format(c.TokensEndWithSessions),
+		"oidc-ca": c.OIDCCA, "oidc-private-hosts": join(c.OIDCPrivateHosts),
 		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),

@@ -98,9 +98,12 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		Regions:     func(r name.Region) bool { return slices.Contains(c.Regions, r) },
 		Clock:       p.Clock,
 		DownloadTTL: downloadTTL,
+		TokenTTL:    c.TokenTTL,
 		Failures:    limiter,
 		Client:      func(ctx context.Context) netip.Addr { return edge.From(ctx).Client },
 		Logger:      p.Logger,
+
+		TokensEndWithSessions: c.TokensEndWithSessions,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("root credentials: %w", err)
@@ -119,7 +122,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	web, err := webidentity.New(webidentity.Config{Store: p.Meta, Clock: p.Clock})
+	web, err := webIdentities(p)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +156,21 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 	return s, nil
+}
+
+func webIdentities(p Parts) (*webidentity.Verifier, error) {
+	cas, err := p.Config.OIDCCAs()
+	if err != nil {
+		return nil, err
+	}
+	v, err := webidentity.New(webidentity.Config{
+		Store: p.Meta, Clock: p.Clock, CAs: cas,
+		Private: func(host string) bool { return slices.Contains(p.Config.OIDCPrivateHosts, host) },
+	})
+	if err != nil {
+		return nil, p.Config.Fault("oidc-ca", err)
+	}
+	return v, nil
 }
 
 // newAddresses tries the host names one after the other, to know which is to

@@ -351,3 +351,32 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// A name with a dot at its end is none that is known to be this machine's.
+func TestANameThatLeadsToAPrivateAddressIsRefusedUnlessItIsAllowed(t *testing.T) {
+	key := newEC(t, "e")
+	i := newIssuer(t, key.public())
+	w := newWorld(t)
+	host := strings.Replace(i.host(), "127.0.0.1", "localhost.", 1)
+	w.provide(host, "sts.amazonaws.com")
+	token := key.sign(t, i.claims(map[string]any{"iss": "https://" + host}))
+	for name, tt := range map[string]struct {
+		private func(string) bool
+		want    string
+	}{
+		"by default":                 {nil, "is a private address"},
+		"where another is allowed":   {func(h string) bool { return h == "other" }, "is a private address"},
+		"unless its name is allowed": {func(h string) bool { return h == "localhost." }, "certificate"}, // it is connected to, and has another name
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := webidentity.New(webidentity.Config{Store: w.store, Clock: w.clock, Private: tt.private})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = v.Verify(t.Context(), account, token)
+			if !fault.Is(err, fault.IssuerUnreachable) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
