@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -165,7 +166,9 @@ func webIdentities(p Parts) (*webidentity.Verifier, error) {
 	}
 	v, err := webidentity.New(webidentity.Config{
 		Store: p.Meta, Clock: p.Clock, CAs: cas,
-		Private: func(host string) bool { return slices.Contains(p.Config.OIDCPrivateHosts, host) },
+		Private: func(host string) bool {
+			return slices.ContainsFunc(p.Config.OIDCPrivateHosts, func(h string) bool { return strings.EqualFold(h, host) })
+		},
 	})
 	if err != nil {
 		return nil, p.Config.Fault("oidc-ca", err)

@@ -352,12 +352,12 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// A name with a dot at its end is none that is known to be this machine's.
+// A name in another case is none that is known to be this machine's.
 func TestANameThatLeadsToAPrivateAddressIsRefusedUnlessItIsAllowed(t *testing.T) {
 	key := newEC(t, "e")
 	i := newIssuer(t, key.public())
 	w := newWorld(t)
-	host := strings.Replace(i.host(), "127.0.0.1", "localhost.", 1)
+	host := strings.Replace(i.host(), "127.0.0.1", "LOCALHOST", 1)
 	w.provide(host, "sts.amazonaws.com")
 	token := key.sign(t, i.claims(map[string]any{"iss": "https://" + host}))
 	for name, tt := range map[string]struct {
@@ -366,7 +366,7 @@ func TestANameThatLeadsToAPrivateAddressIsRefusedUnlessItIsAllowed(t *testing.T)
 	}{
 		"by default":                 {nil, "is a private address"},
 		"where another is allowed":   {func(h string) bool { return h == "other" }, "is a private address"},
-		"unless its name is allowed": {func(h string) bool { return h == "localhost." }, "certificate"}, // it is connected to, and has another name
+		"unless its name is allowed": {func(h string) bool { return h == "LOCALHOST" }, "certificate"}, // it is connected to, and has another name
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := webidentity.New(webidentity.Config{Store: w.store, Clock: w.clock, Private: tt.private})
