@@ -1,11 +1,18 @@
-// Package identity answers who is calling: it knows the access keys, issues
-// registry tokens and download links, and verifies them.
+// Package identity answers who is calling: it finds the access keys of users
+// and roots, issues temporary credentials, registry tokens and download links,
+// and verifies them.
 //
 //  1. A caller is returned only for a credential that was checked in full, in
 //     constant time where secrets are compared.
-//  2. A token works until it expires, and only while the key that it was
-//     issued for is the current one.
-//  3. Secrets never appear in errors, logs or String.
+//  2. A credential works until it expires, and only while what it was issued
+//     for is there: the key, active and with the same secret, the user or role,
+//     by its unique id, and the account, without a later revocation. What is
+//     known of that is at most half a second old, and not old at all for changes
+//     made through this process.
+//  3. Nothing is kept of sessions: a security token holds its session, sealed,
+//     and opens only for the key id that it was issued with.
+//  4. Secrets never appear in errors, logs or String.
+//  5. Memory is bounded, whatever strangers send, and holds no answer of no.
 //
 // What a caller may do is decided in package access.
 package identity
