@@ -41,7 +41,7 @@ func TestARegistryPolicyAndItsScopes(t *testing.T) {
 	guest := w.user(theirs, "guest", statement("Allow", "ecr:*", anyResource))
 	w.refuses(guest, get, app, noResource(get))
 	w.update(func(tx meta.Tx) error {
-		return tx.PutRegistryPolicy(registry, statement("Allow", "ecr:*", principal(string(theirs))+anyResource))
+		return tx.PutRegistryPolicy(registryID, statement("Allow", "ecr:*", principal(string(theirs))+anyResource))
 	})
 	w.allows(guest, get, app)
 	w.allows(guest, "ecr:CreateRepository", onRepository("new"))
@@ -49,16 +49,16 @@ func TestARegistryPolicyAndItsScopes(t *testing.T) {
 	elsewhere := access.Resource{Account: ours, ARN: name.RepositoryARN(name.RegistryID{Account: ours, Region: "us-east-1"}, "team/app")}
 	w.refuses(guest, get, elsewhere, noResource(get))
 
-	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, meta.PolicyScopeSetting, "V1") })
+	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registryID, meta.PolicyScopeSetting, "V1") })
 	w.refuses(guest, get, app, noResource(get))
 	for _, a := range []string{"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"} {
 		w.allows(guest, a, onRepository("new"))
 	}
-	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registry, meta.PolicyScopeSetting, "V2") })
+	w.update(func(tx meta.Tx) error { return tx.PutAccountSetting(registryID, meta.PolicyScopeSetting, "V2") })
 	w.allows(guest, get, app)
 
 	w.update(func(tx meta.Tx) error {
-		return tx.PutRegistryPolicy(registry, statement("Deny", "ecr:*", everybody+anyResource))
+		return tx.PutRegistryPolicy(registryID, statement("Deny", "ecr:*", everybody+anyResource))
 	})
 	w.refuses(root(ours), get, app, "with an explicit deny in a registry policy")
 	w.allows(root(ours), "ecr:DeleteRegistryPolicy", access.Resource{Account: ours, ARN: "*"})
@@ -214,12 +214,12 @@ func TestAnybodyPullsWhatARepositoryGivesToEverybody(t *testing.T) {
 
 	// A registry's policy gives nothing to strangers, but it can take away.
 	w.update(func(tx meta.Tx) error {
-		return tx.PutRegistryPolicy(registry, statement("Allow", "ecr:*", everybody+anyResource))
+		return tx.PutRegistryPolicy(registryID, statement("Allow", "ecr:*", everybody+anyResource))
 	})
 	w.refuses(anybody, get, private, noResource(get))
 	w.allows(anybody, get, public)
 	w.update(func(tx meta.Tx) error {
-		return tx.PutRegistryPolicy(registry, statement("Deny", "ecr:*", everybody+anyResource))
+		return tx.PutRegistryPolicy(registryID, statement("Deny", "ecr:*", everybody+anyResource))
 	})
 	w.refuses(anybody, get, public, "with an explicit deny in a registry policy")
 }

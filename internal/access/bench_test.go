@@ -48,7 +48,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	w := newWorld(t)
 	c := w.user(ours, "alice", statement("Allow", get, anyResource))
 	sizes := func() (decisions, repositories int) { return w.Remembered() }
-	for i := range 40_000 {
+	for i := range 34_000 {
 		r := onRepository("team/app")
 		r.ARN = fmt.Sprint(r.ARN, i)
 		if err := w.Authorize(ctx, c, get, r); err != nil {

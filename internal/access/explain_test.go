@@ -81,13 +81,13 @@ func TestAPolicyThatLocksTheCallerOut(t *testing.T) {
 		{"one that takes away what let the caller set it", able, statement("Allow", get, everybody), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			locks, err := w.LocksOut(ctx, tt.caller, registry, "given", tt.document)
+			locks, err := w.LocksOut(ctx, tt.caller, registryID, "given", tt.document)
 			if err != nil || locks != tt.locks {
 				t.Errorf("%v, %v; want %v", locks, err, tt.locks)
 			}
 		})
 	}
-	if _, err := w.LocksOut(ctx, alice, registry, "given", "{"); err == nil {
+	if _, err := w.LocksOut(ctx, alice, registryID, "given", "{"); err == nil {
 		t.Error("what is no policy was looked at")
 	}
 	w.allows(alice, "ecr:SetRepositoryPolicy", access.Resource{Account: ours, ARN: "arn:aws:ecr:eu-west-1:123456789012:repository/given"})

@@ -31,18 +31,18 @@ func TestConditionKeys(t *testing.T) {
 	untagging.TagKeys = []string{"env"}
 	attaching := access.Resource{Account: ours, ARN: alice.ARN, Keys: map[string][]string{"iam:policyarn": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}}}
 	w.update(func(tx meta.Tx) error {
-		_, err := tx.InsertService(meta.Service{Registry: registry, Name: "web", ResourceID: "11111111-2222-3333-4444-555555555555", Power: "nano", Scale: 1, CreatedAt: noon})
+		_, err := tx.InsertService(meta.Service{Registry: registryID, Name: "web", ResourceID: "11111111-2222-3333-4444-555555555555", Power: "nano", Scale: 1, CreatedAt: noon})
 		if err != nil {
 			return err
 		}
-		s, err := tx.Service(registry, "web", meta.NoLock)
+		s, err := tx.Service(registryID, "web", meta.NoLock)
 		if err != nil {
 			return err
 		}
 		return tx.PutResourceTags(meta.Resource{Kind: meta.ServiceResource, ID: int64(s.ID)}, []meta.ResourceTag{{Key: "tier", Value: "front"}})
 	})
-	service := access.Resource{Account: ours, ARN: name.ServiceARN(registry, "11111111-2222-3333-4444-555555555555")}
-	noService := access.Resource{Account: ours, ARN: name.ServiceARN(registry, "*")}
+	service := access.Resource{Account: ours, ARN: name.ServiceARN(registryID, "11111111-2222-3333-4444-555555555555")}
+	noService := access.Resource{Account: ours, ARN: name.ServiceARN(registryID, "*")}
 
 	tests := []struct {
 		name      string

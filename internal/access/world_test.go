@@ -24,9 +24,9 @@ const (
 )
 
 var (
-	registry = name.RegistryID{Account: ours, Region: region}
-	noon     = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	ctx      = context.Background()
+	registryID = name.RegistryID{Account: ours, Region: region}
+	noon       = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	ctx        = context.Background()
 )
 
 // world is a store with two accounts, and the decider on it.
@@ -155,7 +155,7 @@ func (w *world) bound(c identity.Caller, ref meta.PolicyRef) {
 func (w *world) repository(repository name.RepositoryName, policy string, tags ...meta.ResourceTag) access.Resource {
 	w.t.Helper()
 	w.update(func(tx meta.Tx) error {
-		id, err := tx.InsertRepository(meta.Repository{Key: meta.RepositoryKey{Registry: registry, Space: meta.ECR, Name: repository}, CreatedAt: noon})
+		id, err := tx.InsertRepository(meta.Repository{Key: meta.RepositoryKey{Registry: registryID, Space: meta.ECR, Name: repository}, CreatedAt: noon})
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (w *world) repository(repository name.RepositoryName, policy string, tags .
 }
 
 func onRepository(repository name.RepositoryName) access.Resource {
-	return access.Resource{Account: ours, ARN: name.RepositoryARN(registry, repository)}
+	return access.Resource{Account: ours, ARN: name.RepositoryARN(registryID, repository)}
 }
 
 // allows and refuses ask once for what the store says and once for what is
