@@ -41,7 +41,7 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 			out.Region = string(c.Region)
 		}
 	}
-	if part := strings.SplitN(e.Resource, ":", 6); len(part) == 6 {
+	if part, ok := splitARN(e.Resource); ok {
 		if part[4] != "" {
 			out.RecipientAccountID = part[4]
 		}
@@ -62,6 +62,17 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 		out.ResponseElements = object([][2]string{{"imageDigest", d}})
 	}
 	return out
+}
+
+// splitARN returns the parts of an ARN. False: it is none, such as *.
+func splitARN(arn string) (part [6]string, ok bool) {
+	for i := range 5 {
+		if part[i], arn, ok = strings.Cut(arn, ":"); !ok {
+			return part, false
+		}
+	}
+	part[5] = arn
+	return part, true
 }
 
 // unnamed is what a request is called that is no operation.
@@ -169,16 +180,31 @@ func pathParameters(p string) json.RawMessage {
 	return nil
 }
 
-// object is a JSON object of texts, in their order.
+// object is a JSON object of texts, in their order. A pull waits for it, so
+// names that need no escapes, as nearly all, are copied.
 func object(pairs [][2]string) json.RawMessage {
-	b := []byte{'{'}
+	b := append(make([]byte, 0, 160), '{')
 	for i, p := range pairs {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), p[0]...), '"', ':')
-		value, _ := json.Marshal(short(p[1])) // a text has JSON
-		b = append(b, value...)
+		if value := short(p[1]); plain(value) {
+			b = append(append(append(b, '"'), value...), '"')
+		} else {
+			text, _ := json.Marshal(value) // a text has JSON
+			b = append(b, text...)
+		}
 	}
 	return append(b, '}')
+}
+
+// plain reports whether JSON writes a text as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
