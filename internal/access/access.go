@@ -31,6 +31,11 @@ type Resource struct {
 	Account name.AccountID // owner
 	ARN     string         // or "*" for actions without a resource
 
+	// Service is the container service that is meant, where the ARN leaves it
+	// open: its own ARN holds an id that only looking it up tells. Policies
+	// decide about the service if it is there; a denial names the ARN.
+	Service name.ServiceName
+
 	RequestTags [][2]string // key and value of tags that the request brings
 	TagKeys     []string    // of tags that the request takes away
 	// Keys are values of further condition keys, which are in lower case: those
@@ -101,12 +106,18 @@ func (d *Decider) Authorize(ctx context.Context, c identity.Caller, action strin
 	if err != nil {
 		return err
 	}
+	named := r.ARN
+	if r.Service != "" {
+		if r.ARN, err = d.serviceARN(ctx, r); err != nil {
+			return err
+		}
+	}
 	key := asked{c.Account, c.ARN, c.KeyID, c.Principal, c.Region, c.Kind, c.Scope, action, r.ARN, r.Account}
 	// A narrowed session without a key has no name to be remembered by.
-	named := c.KeyID != "" || !c.Session.Narrowed()
+	memorable := c.KeyID != "" || !c.Session.Narrowed()
 	var v verdict
 	known := false
-	if named {
+	if memorable {
 		v, known = g.decisions.get(key)
 	}
 	if !known {
@@ -116,12 +127,12 @@ func (d *Decider) Authorize(ctx context.Context, c identity.Caller, action strin
 			return err
 		}
 		v = verdict{decision.Allowed, decision.Because(action)}
-		if named && !decision.Depends {
+		if memorable && !decision.Depends {
 			g.decisions.put(key, v, 1)
 		}
 	}
 	if v.allowed {
 		return nil
 	}
-	return &fault.Error{Reason: fault.AccessDenied, Account: string(r.Account), Principal: c.ARN, Action: action, Resource: r.ARN, Detail: v.because}
+	return &fault.Error{Reason: fault.AccessDenied, Account: string(r.Account), Principal: c.ARN, Action: action, Resource: named, Detail: v.because}
 }

@@ -219,12 +219,14 @@ func (d *doors) denied(t *testing.T, r request, repository string, caller int) b
 		path = strings.NewReplacer("<name>", repository, "<reference>", "v1", "<digest>", someDigest, "<id>", someUpload).Replace(path)
 		in := httptest.NewRequest(method, "/v2"+path, nil)
 		in.Host = host
+		in.Header.Set("User-Agent", "doors/1")
 		in.Header.Set("Authorization", strconv.Itoa(caller))
 		d.oci.ServeHTTP(w, in)
 		return w.Code == http.StatusForbidden || w.Code == http.StatusUnauthorized
 	}
 	i := slices.IndexFunc(d.services, func(s awsjson.Service) bool { return s.Model.SigningName == r.door })
 	in := httptest.NewRequest("POST", "/", strings.NewReader(replaceName(r.body, repository)))
+	in.Header.Set("User-Agent", "doors/1")
 	in.Header.Set("X-Amz-Target", d.services[i].Model.TargetPrefix+"."+r.name)
 	in.Header.Set("Authorization", strconv.Itoa(caller))
 	d.aws.ServeHTTP(w, in)
@@ -422,6 +424,36 @@ func (d *doors) everythingIsAskedFor(t *testing.T) {
 			d.oci.ServeHTTP(w, in)
 			if offered := w.Code != http.StatusMethodNotAllowed; offered != have[r.door+" "+r.name] {
 				t.Errorf("%s: offered %v, asked for %v", r.name, offered, !offered)
+			}
+		}
+	}
+}
+
+// TestDoorsTellHowARequestCame: policies may ask for the address, the program
+// and the transport on each of them.
+func TestDoorsTellHowARequestCame(t *testing.T) {
+	d := &doors{world: newWorld(t)}
+	d.openDoors(t)
+	d.callers = []identity.Caller{root(ours)}
+	d.repository("team/app", "")
+	asks := []request{
+		{door: "ecr", name: "ListImages", body: `{"repositoryName":"R"}`},
+		{door: "oci", name: "GET /<name>/tags/list"},
+	}
+	for condition, holds := range map[string]bool{
+		`"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}`:    true, // where httptest's requests are from
+		`"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}`: false,
+		`"Bool":{"aws:SecureTransport":"false"}`:         true,
+		`"Bool":{"aws:SecureTransport":"true"}`:          false,
+		`"StringEquals":{"aws:UserAgent":"doors/1"}`:     true,
+		`"StringEquals":{"aws:UserAgent":"doors/2"}`:     false,
+	} {
+		d.update(func(tx meta.Tx) error {
+			return tx.PutRegistryPolicy(registryID, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:ListImages","Resource":"*","Condition":{`+condition+`}}}`)
+		})
+		for _, r := range asks {
+			if denied := d.denied(t, r, "team/app", 0); denied != holds {
+				t.Errorf("on the door %s, %s holds: %v", r.door, condition, denied)
 			}
 		}
 	}

@@ -27,6 +27,11 @@ func (d *Decider) Explain(ctx context.Context, c identity.Caller, action string,
 	if err != nil {
 		return Explanation{}, err
 	}
+	if r.Service != "" {
+		if r.ARN, err = d.serviceARN(ctx, r); err != nil {
+			return Explanation{}, err
+		}
+	}
 	q := &question{decider: d, ctx: ctx, caller: c, action: action, resource: r, given: r.Keys}
 	if q.unknown() {
 		return Explanation{Decision: nobody, Exception: true}, nil

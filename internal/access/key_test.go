@@ -43,6 +43,8 @@ func TestConditionKeys(t *testing.T) {
 	})
 	service := access.Resource{Account: ours, ARN: name.ServiceARN(registryID, "11111111-2222-3333-4444-555555555555")}
 	noService := access.Resource{Account: ours, ARN: name.ServiceARN(registryID, "*")}
+	named, gone := noService, noService
+	named.Service, gone.Service = "web", "gone"
 
 	tests := []struct {
 		name      string
@@ -85,6 +87,8 @@ func TestConditionKeys(t *testing.T) {
 		{"another value", alice, app, `"StringEquals":{"ecr:ResourceTag/Team":"blue"}`, false},
 		{"a repository that is not there has no tags", alice, onRepository("gone"), `"Null":{"ecr:ResourceTag/Team":"true"}`, true},
 		{"a tag of a container service", alice, service, `"StringEquals":{"aws:ResourceTag/tier":"front"}`, true},
+		{"a tag of the service that is named", alice, named, `"StringEquals":{"aws:ResourceTag/tier":"front"}`, true},
+		{"a service that is not there has no tags", alice, gone, `"Null":{"aws:ResourceTag/tier":"true"}`, true},
 		{"no service in particular", alice, noService, `"StringEquals":{"aws:ResourceTag/tier":"front"}`, false},
 		{"a tag of a user", alice, access.Resource{Account: ours, ARN: alice.ARN}, `"StringEquals":{"iam:ResourceTag/dept":"it"}`, true},
 		{"a tag of a role", alice, access.Resource{Account: ours, ARN: ci.Session.RoleARN}, `"StringEquals":{"iam:ResourceTag/dept":"ci"}`, true},
@@ -145,4 +149,30 @@ func TestVariables(t *testing.T) {
 	alice := w.user(ours, "alice", statement("Allow", "ecr:*", `,"Resource":"arn:aws:ecr:*:*:repository/home/${aws:username}/*"`))
 	w.allows(alice, put, onRepository("home/alice/app"))
 	w.refuses(alice, put, onRepository("home/bob/app"), noIdentity(put))
+}
+
+// TestAServiceIsMeantByItsName: a policy about one container service holds,
+// though its id is not in the request.
+func TestAServiceIsMeantByItsName(t *testing.T) {
+	const id, del = "11111111-2222-3333-4444-555555555555", "lightsail:DeleteContainerService"
+	w := newWorld(t)
+	only := w.user(ours, "only", statement("Allow", "lightsail:*", `,"Resource":"`+name.ServiceARN(registryID, id)+`"`))
+	all := w.user(ours, "all", statement("Allow", "lightsail:*", anyResource), statement("Deny", del, `,"Resource":"`+name.ServiceARN(registryID, id)+`"`))
+	service := func(called name.ServiceName) access.Resource {
+		return access.Resource{Account: ours, ARN: name.ServiceARN(registryID, "*"), Service: called}
+	}
+	w.refuses(only, del, service("web"), noIdentity(del)) // it is not there yet
+	w.allows(all, del, service("web"))
+	w.update(func(tx meta.Tx) error {
+		_, err := tx.InsertService(meta.Service{Registry: registryID, Name: "web", ResourceID: id, Power: "nano", Scale: 1, CreatedAt: noon})
+		return err
+	})
+	w.allows(only, del, service("web"))
+	w.refuses(only, del, service("other"), noIdentity(del))
+	w.refuses(all, del, service("web"), "with an explicit deny in an identity-based policy")
+	w.allows(all, "lightsail:GetContainerImages", service("web"))
+	e, err := w.Explain(ctx, all, del, service("web"))
+	if err != nil || e.Allowed || !e.Explicit {
+		t.Errorf("%+v, %v", e.Decision, err)
+	}
 }

@@ -262,6 +262,26 @@ func locateService(tx meta.Tx, arn string) (meta.Resource, error) {
 	}
 }
 
+// serviceARN returns the ARN of the resource's container service, and if there
+// is none the ARN as it is. It is looked up each time: services come and go
+// without a new access version.
+func (d *Decider) serviceARN(ctx context.Context, r Resource) (string, error) {
+	registry := name.RegistryID{Account: r.Account, Region: regionOf(r.ARN)}
+	arn := r.ARN
+	err := d.Store.View(ctx, func(tx meta.Tx) error {
+		arn = r.ARN
+		s, err := tx.Service(registry, r.Service, meta.NoLock)
+		if errors.Is(err, meta.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			arn = name.ServiceARN(registry, s.ResourceID)
+		}
+		return err
+	})
+	return arn, storeFault(err)
+}
+
 // principalOf is the caller as policies name it.
 func principalOf(c *identity.Caller) policy.Principal {
 	switch c.Kind {
