@@ -82,6 +82,7 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 		r.URL.Path = "/"
 	}
 	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("User-Agent", "lighterage")
 	r.Header.Set("X-Amz-Target", c.TargetPrefix+"."+operation)
 	hash := sha256.Sum256(body)
 	if err := sigv4.Sign(r, c.Credentials, c.Region, c.Service, c.Clock(), hex.EncodeToString(hash[:])); err != nil {

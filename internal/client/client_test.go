@@ -54,8 +54,8 @@ func TestCallIsSigned(t *testing.T) {
 		if signed.SessionToken != "a session" {
 			t.Errorf("session token %q", signed.SessionToken)
 		}
-		want := []string{"POST", "/", "Lighterage_20261101.Play", "application/x-amz-json-1.1", `{"word":"a"}`}
-		got := []string{r.Method, r.URL.Path, r.Header.Get("X-Amz-Target"), r.Header.Get("Content-Type"), string(body)}
+		want := []string{"POST", "/", "Lighterage_20261101.Play", "application/x-amz-json-1.1", "lighterage", `{"word":"a"}`}
+		got := []string{r.Method, r.URL.Path, r.Header.Get("X-Amz-Target"), r.Header.Get("Content-Type"), r.UserAgent(), string(body)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
 		}
