@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -24,22 +23,16 @@ const Version = "1.11"
 
 // line is what an event is written with, kept between events.
 type line struct {
-	buf bytes.Buffer
-	enc *json.Encoder
+	buf []byte
 	e   Event
 }
 
-var lines = sync.Pool{New: func() any {
-	l := &line{}
-	l.enc = json.NewEncoder(&l.buf)
-	l.enc.SetEscapeHTML(false)
-	return l
-}}
+var lines = sync.Pool{New: func() any { return &line{} }}
 
 // release keeps the line for the next event, unless it has grown large.
 func (l *line) release() {
 	l.e = Event{}
-	if l.buf.Cap() <= 64<<10 {
+	if cap(l.buf) <= 64<<10 {
 		lines.Put(l)
 	}
 }
@@ -49,20 +42,19 @@ func (l *line) release() {
 // are left out: an event with less in it is better than none.
 func encode(e *Event, now func() time.Time) (*line, error) {
 	l := lines.Get().(*line)
-	l.buf.Reset()
 	l.e = *e
 	l.e.complete(now)
 	l.e.cut()
-	err := l.enc.Encode(&l.e)
+	text, err := l.e.append(l.buf[:0])
 	if err != nil {
-		l.buf.Reset()
 		l.e.RequestParameters, l.e.ResponseElements = nil, nil
-		err = l.enc.Encode(&l.e)
+		text, err = l.e.append(l.buf[:0])
 	}
 	if err != nil {
 		l.release()
 		return nil, fmt.Errorf("encode the audit event %s: %w", e.Name, err)
 	}
+	l.buf = text
 	return l, nil
 }
 

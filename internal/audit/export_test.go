@@ -8,3 +8,6 @@ var (
 
 // MaxLine is the longest line that is read.
 const MaxLine = maxLine
+
+// AppendLine is what writes an event.
+func AppendLine(e *Event) ([]byte, error) { return e.append(nil) }

@@ -177,7 +177,7 @@ func (f *File) Record(e *Event) error {
 	defer l.release()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.append(l.buf.Bytes()); err != nil {
+	if err := f.append(l.buf); err != nil {
 		return f.tally.failed(err)
 	}
 	f.tally.written()

@@ -37,7 +37,7 @@ func (s *Stream) Record(e *Event) error {
 		}
 		s.torn = false
 	}
-	n, err := s.w.Write(l.buf.Bytes())
+	n, err := s.w.Write(l.buf)
 	if err != nil {
 		s.torn = n > 0
 		return s.tally.failed(err)
