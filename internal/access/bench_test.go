@@ -44,22 +44,6 @@ func TestARememberedDecisionAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
-	w := newWorld(t)
-	c := w.user(ours, "alice", statement("Allow", get, anyResource))
-	sizes := func() (decisions, repositories int) { return w.Remembered() }
-	for i := range 34_000 {
-		r := onRepository("team/app")
-		r.ARN = fmt.Sprint(r.ARN, i)
-		if err := w.Authorize(ctx, c, get, r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if d, r := sizes(); d > 32<<10 || r > 16<<10 || d < 1000 || r < 1000 {
-		t.Errorf("%d decisions and %d repositories are remembered", d, r)
-	}
-}
-
 func BenchmarkAuthorize(b *testing.B) {
 	for _, n := range []struct{ users, policies int }{{1, 1}, {1, 50}, {1000, 50}} {
 		w := newWorld(b)
