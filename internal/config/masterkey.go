@@ -69,13 +69,13 @@ func parseKeySource(s string) (KeySource, error) {
 	switch {
 	case ok && scheme == "file":
 		if rest == "" {
-			return KeySource{}, errors.New("names no file after file:")
+			return KeySource{}, errors.New("names no file behind its scheme")
 		}
 		return KeySource{Scheme: scheme, Name: filepath.Clean(rest)}, nil
 	case ok && scheme == "env":
 		switch {
 		case !variableName.MatchString(rest):
-			return KeySource{}, errors.New("names no environment variable after env:")
+			return KeySource{}, errors.New("names no environment variable behind its scheme")
 		case strings.HasPrefix(rest, prefix):
 			return KeySource{}, errors.New("names a variable that begins with " + prefix + ", as settings do; choose another")
 		}

@@ -78,7 +78,7 @@ func deleteResourceTags(tx meta.Tx, r meta.Resource, keys []string) error {
 func matching(have []ResourceTag, keys []string) []string {
 	var found []string
 	for _, tag := range have {
-		if slices.ContainsFunc(keys, func(k string) bool { return strings.ToLower(k) == strings.ToLower(tag.Key) }) {
+		if slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, tag.Key) }) {
 			found = append(found, tag.Key)
 		}
 	}

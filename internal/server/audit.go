@@ -151,7 +151,7 @@ func note(ctx context.Context, c *identity.Caller) { edge.From(ctx).Caller = c }
 
 // Begin implements the AWS fronts' Authenticator.
 func (n noting) Begin(r *http.Request, service string) (identity.Pending, error) {
-	p, err := forwarded{n.Authority}.Begin(r, service)
+	p, err := forwarded(n).Begin(r, service)
 	if err != nil {
 		return nil, err
 	}
