@@ -18,7 +18,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PEERS=${PEERS:-lighterage null distribution}
-WORKS=${WORKS:-W1a W1b W2a W2b W3 W3p W4 W5 W9a W9b W8 W7 W6a W6b W7x}
+WORKS=${WORKS:-W1a W1b W2a W2b W3 W3p W4 W5 W5u W9a W9b W8 W7 W6a W6b W7x}
 ROUNDS=${ROUNDS:-3} DUR=${DUR:-10s} SIZE=${SIZE:-1073741824}
 OUT=${OUT:-bench/results-$(date +%Y%m%d-%H%M%S)}
 made=
@@ -90,6 +90,7 @@ for round in $(seq "$ROUNDS"); do
   for p in $PEERS; do i=$((i + 1)); start "$p" $((PORT + i)); done
   for w in $WORKS; do
     for p in $(turn "$round" $PEERS); do
+      if [ "$w" = W5u ] && [ "$p" != lighterage ]; then continue; fi # others have no users
       sync
       drive "$p" -round "$round" -d "$DUR" -size "$SIZE" -max 40s -w "$w" >>"$OUT/results.jsonl" 2> >(grep -v '^peer ' >&2) || true
     done

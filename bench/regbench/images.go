@@ -62,15 +62,20 @@ func pullSmall(ctx context.Context, b *bench) *result {
 func headManifests(ctx context.Context, b *bench) *result {
 	workers := b.clients(32)
 	m := b.meter()
-	m.last(workers, b.duration, func(r *rand.Rand) error {
+	m.last(workers, b.duration, b.headManifest(ctx))
+	return m.done(workers, "")
+}
+
+// headManifest asks for one of the small images' manifests at random.
+func (b *bench) headManifest(ctx context.Context) func(*rand.Rand) error {
+	return func(r *rand.Rand) error {
 		tag := smallTag(r.IntN(b.images))
 		digest, err := b.reg.headManifest(ctx, b.smallRepo(), tag)
 		if err == nil && digest == "" {
 			err = fmt.Errorf("HEAD of manifest %s: absent", tag)
 		}
 		return err
-	})
-	return m.done(workers, "")
+	}
 }
 
 // W8: one image into many repositories, by mounts.

@@ -34,7 +34,8 @@ type result struct {
 	SrvHWMMB  float64 `json:"srv_peak_rss_mb"` // of this workload alone
 	SrvWrMB   float64 `json:"srv_disk_write_mb"`
 	CliCPUs   float64 `json:"cli_cpu_s"`
-	Noise     float64 `json:"other_cores"` // cores kept busy by neither server nor client
+	Noise     float64 `json:"other_cores"`     // cores kept busy by neither server nor client
+	Share     float64 `json:"share,omitempty"` // of the speed of another login, in turns
 	Note      string  `json:"note,omitempty"`
 }
 

@@ -22,6 +22,10 @@ var floors = map[string]float64{
 	"W9a": 0.45, "W9b": 0.45,
 }
 
+// shareFloor is the least share of its other login's speed that a workload of
+// two logins may have: less is a loss that can be measured.
+const shareFloor = 0.95
+
 // memoryCap is the most resident memory, in MiB, in any workload.
 const memoryCap = 150
 
@@ -61,6 +65,9 @@ func (rs results) verdict(w io.Writer, ours, ceiling string) error {
 	}
 	if len(missed) > 0 {
 		return errFloors
+	}
+	if share, ok := rs.of("W5u", ours).median(func(r result) float64 { return r.Share }); ok {
+		fmt.Fprintf(w, "W5u, a user of %d with %d policies: %.2f of the speed of the login without.\n", users, policies, share)
 	}
 	fmt.Fprintf(w, "%d floors measured, all kept; resident memory under %d MiB.\n", measured, memoryCap)
 	return nil
@@ -205,6 +212,9 @@ func (rs results) missed(ours, ceiling string) []string {
 			if share, ok := rs.ratio(work, ours, ceiling); ok && share < floor {
 				out = append(out, fmt.Sprintf("%s is %.2f of %s, floor %.2f", work, share, ceiling, floor))
 			}
+		}
+		if share, ok := mine.median(func(r result) float64 { return r.Share }); ok && share > 0 && share < shareFloor {
+			out = append(out, fmt.Sprintf("%s is %.2f of the other login's speed, floor %.2f", work, share, shareFloor))
 		}
 		if n := mine.errors(); n > 0 {
 			sample := mine[slices.IndexFunc(mine, func(r result) bool { return r.Errors > 0 })].ErrSample

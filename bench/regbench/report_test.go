@@ -25,6 +25,10 @@ func TestReportJudgesByTheRoundsRatio(t *testing.T) {
 			"MISSED: W3 is", true},
 		{"too much memory", strings.ReplaceAll(fine, `"srv_peak_rss_mb":100`, `"srv_peak_rss_mb":151`),
 			"MISSED: W3 took 151 MiB", true},
+		{"policies that cost nothing", fine + `{"peer":"lighterage","round":1,"workload":"W5u","ops_per_s":60,"share":0.99}` + "\n",
+			"0.99 of the speed", false},
+		{"policies that cost", fine + `{"peer":"lighterage","round":1,"workload":"W5u","ops_per_s":60,"share":0.9}` + "\n",
+			"MISSED: W5u is 0.90 of the other login's speed", true},
 		{"an error", strings.ReplaceAll(fine, `"srv_peak_rss_mb":100`, `"errors":1,"err_sample":"refused"`),
 			"had 1 errors: refused", true},
 	}
@@ -48,7 +52,7 @@ func TestReportJudgesByTheRoundsRatio(t *testing.T) {
 
 func TestWorkloadsAreInOrderOfNumber(t *testing.T) {
 	names := strings.Join(workNames(), " ")
-	if want := "W1a W1b W2a W2b W3 W3p W4 W5 W6a W6b W7 W7x W8 W9a W9b W10 W11 ping seed"; names != want {
+	if want := "W1a W1b W2a W2b W3 W3p W4 W5 W5u W6a W6b W7 W7x W8 W9a W9b W10 W11 ping seed"; names != want {
 		t.Errorf("order %q, want %q", names, want)
 	}
 }

@@ -31,6 +31,7 @@ var works = byName([]workload{
 	{"W3p", false, pushSmallStreamed},
 	{"W4", false, pullSmall},
 	{"W5", false, headManifests},
+	{"W5u", false, headManifestsAsUser},
 	{"W7", false, putTags},
 	{"W6a", false, listTagsAtOnce},
 	{"W6b", false, listTagsPaged},
@@ -70,7 +71,7 @@ func compareWorks(a, b string) int {
 }
 
 func workNumber(name string) int {
-	digits := strings.TrimRight(strings.TrimPrefix(name, "W"), "abpx")
+	digits := strings.TrimRight(strings.TrimPrefix(name, "W"), "abpux")
 	n, err := strconv.Atoi(digits)
 	if err != nil {
 		return 1 << 20
