@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -21,8 +22,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -610,8 +609,6 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	if n := len(variableTime(set, example)); n != 5 {
 		t.Fatalf("%d comparisons are found in the example, want 5", n)
 	}
-	// What has such a name and is no secret.
-	public := map[string]string{}
 	looked := 0
 	for _, dir := range []string{"identity", "sigv4", "seal", "access", "directory", "server", "config", "webidentity", "throttle", "edge", "api/oci", "api/awsjson", "api/awsquery", "api/sts", "api/iam", "api/ecr", "api/admin", "api/lightsail"} {
 		files, err := filepath.Glob("../" + dir + "/*.go")
@@ -624,19 +621,18 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 			file, err := parser.ParseFile(set, path, nil, 0)
 			must(t, err)
 			for _, at := range variableTime(set, file) {
-				if _, ok := public[at]; !ok {
-					t.Errorf("%s: a secret is compared in variable time", at)
-				}
+				t.Errorf("%s: a secret is compared in variable time", at)
 			}
 		}
 	}
 	if looked < 100 {
 		t.Errorf("only %d files were read", looked)
 	}
-	for file, call := range map[string]string{
-		"../sigv4": "hmac.Equal|subtle.ConstantTimeCompare", "../identity": "hmac.Equal", "../identity/": "subtle.ConstantTimeCompare",
+	for _, c := range [][2]string{
+		{"../sigv4", `hmac\.Equal|subtle\.ConstantTimeCompare`}, {"../identity", `hmac\.Equal`}, {"../identity", `subtle\.ConstantTimeCompare`},
 	} {
-		files, err := filepath.Glob(filepath.Join(file, "*.go"))
+		dir, call := c[0], c[1]
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		must(t, err)
 		found := false
 		for _, path := range files {
@@ -645,7 +641,7 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 			found = found || !strings.HasSuffix(path, "_test.go") && regexp.MustCompile(call).Match(source)
 		}
 		if !found {
-			t.Errorf("%s compares nothing with %s", file, call)
+			t.Errorf("%s compares nothing with %s", dir, call)
 		}
 	}
 }
