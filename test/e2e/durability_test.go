@@ -215,6 +215,8 @@ func TestTraceIsReadStrictly(t *testing.T) {
 		{"everything in order", created + fileSync + dirSync + commit + logSync + created1, answer{"201", nil, 1}},
 		{"an unsynced log", created + fileSync + dirSync + commit + created1, answer{"201", []string{"/data/lighterage.db-wal"}, 1}},
 		{"an unsynced file", created + dirSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab/x"}, 1}},
+		{"a file made and removed", created + fileSync + `7 unlinkat(4</data/blobs/ab>, "x", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
+		{"a trail that is not synced", `7 openat(4</data/audit>, "x", O_WRONLY|O_CREAT, 0600) = 9</data/audit/x>` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
 		{"an unsynced directory", created + fileSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab"}, 1}},
 		{"a sync that failed", created + strings.Replace(fileSync, "= 0", "= -1 EIO (Input/output error)", 1) + dirSync + commit + logSync + created1,
 			answer{"201", []string{"/data/blobs/ab/x"}, 1}},

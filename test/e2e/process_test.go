@@ -117,7 +117,7 @@ func TestAStopLeavesTheCatalogueInOneFile(t *testing.T) {
 		t.Errorf("the log still has %d bytes", info.Size())
 	}
 	copied := t.TempDir()
-	for _, name := range []string{"lighterage.db", "root-credentials"} {
+	for _, name := range []string{"lighterage.db", "root-credentials", "master-key"} {
 		b, err := os.ReadFile(filepath.Join(s.dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -51,13 +51,14 @@ type trace struct {
 	syncing map[string]string   // pid: path of the sync that runs
 	during  map[string][]string // pid: paths written while its sync runs
 	opening map[string]bool     // pid: a creating open runs
+	made    map[string][]string // dirty directory: names that made it so
 	commits int
 	answers []answer
 }
 
 // readTrace returns the answers in the order in which they left.
 func readTrace(dir, text string) []answer {
-	tr := &trace{dir: dir, dirty: map[string]bool{}, syncing: map[string]string{}, during: map[string][]string{}, opening: map[string]bool{}}
+	tr := &trace{dir: dir, dirty: map[string]bool{}, syncing: map[string]string{}, during: map[string][]string{}, opening: map[string]bool{}, made: map[string][]string{}}
 	for line := range strings.Lines(text) {
 		c, ok := parseCall(strings.TrimSpace(line))
 		if !ok {
@@ -101,13 +102,19 @@ func (tr *trace) create(c call) {
 		return
 	}
 	if tr.isBlob(m[1]) {
-		tr.touch(filepath.Dir(m[1]))
+		dir := filepath.Dir(m[1])
+		if !tr.dirty[dir] {
+			tr.made[dir] = nil
+		}
+		tr.made[dir] = append(tr.made[dir], m[1])
+		tr.touch(dir)
 	}
 }
 
 var removed = regexp.MustCompile(`^(?:[\w-]+<([^>]*)>, )?"([^"]*)"`)
 
-// remove forgets a file that is no more; it had nothing to lose.
+// remove forgets a file that is no more; it had nothing to lose, and neither
+// has a directory without the names that were made in it.
 func (tr *trace) remove(c call) {
 	m := removed.FindStringSubmatch(c.args)
 	if m == nil {
@@ -118,6 +125,12 @@ func (tr *trace) remove(c call) {
 		path = filepath.Join(m[1], path)
 	}
 	delete(tr.dirty, path)
+	dir := filepath.Dir(path)
+	before := len(tr.made[dir])
+	tr.made[dir] = slices.DeleteFunc(tr.made[dir], func(name string) bool { return name == path })
+	if before > 0 && len(tr.made[dir]) == 0 {
+		delete(tr.dirty, dir)
+	}
 }
 
 func (tr *trace) sync(c call) {
@@ -185,8 +198,9 @@ func (tr *trace) ours(path string) bool { return strings.HasPrefix(path, tr.dir+
 // itself follows it in checkpoints.
 func isLog(path string) bool { return strings.HasSuffix(path, "-wal") }
 
-// isBlob: a file that is neither the database's nor the process's lock.
+// isBlob: a file that is neither the database's nor the process's lock, nor of
+// the audit trail, which is not what an answer acknowledges.
 func (tr *trace) isBlob(path string) bool {
 	rest := strings.TrimPrefix(path, tr.dir+"/")
-	return strings.Contains(rest, "/") && !isLog(path) && !strings.HasSuffix(path, "-shm")
+	return strings.Contains(rest, "/") && !strings.HasPrefix(rest, "audit/") && !isLog(path) && !strings.HasSuffix(path, "-shm")
 }
