@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/manifest"
 	"github.com/lighterage/lighterage/internal/name"
@@ -89,15 +90,9 @@ func listed(header []string, etag string) bool {
 }
 
 func (f *front) putManifest(c *call) error {
-	size := int64(maxManifest)
-	if c.r.ContentLength >= 0 {
-		size = min(c.r.ContentLength, maxManifest)
-	}
-	if err := f.manifests.Acquire(c.r.Context(), size); err != nil {
-		return fault.Wrap(fault.Overloaded, err)
-	}
-	defer f.manifests.Release(size)
-	put, err := f.readPut(c)
+	lease := f.manifests.Lease(edge.From(c.r.Context()).Client)
+	defer lease.End()
+	put, err := f.readPut(c, lease)
 	if err != nil {
 		return err
 	}
@@ -128,7 +123,7 @@ func (f *front) putManifest(c *call) error {
 
 // readPut reads a manifest and what the request says of it. By digest, tags
 // may stand in the query (spec, "Pushing a manifest by digest with tags").
-func (f *front) readPut(c *call) (registry.Put, error) {
+func (f *front) readPut(c *call, lease *edge.Lease) (registry.Put, error) {
 	put := registry.Put{By: c.caller.ARN, Key: c.key, Repeatable: true, Strict: f.Strict}
 	ref, err := reference(c.lastPart())
 	if err != nil {
@@ -156,14 +151,11 @@ func (f *front) readPut(c *call) (registry.Put, error) {
 			return put, &fault.Error{Reason: fault.ManifestInvalid, Member: "ImageManifest", Constraint: "The Content-Type is no media type", Err: err}
 		}
 	}
-	put.Body, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxManifest))
+	put.Body, err = lease.Read(c.w, c.r, edge.Held{Limit: maxManifest, Free: usualManifest, Weight: 1})
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return put, &fault.Error{Reason: fault.ManifestTooLarge, Limit: maxManifest}
 	}
-	if err != nil {
-		return put, fault.Wrap(fault.BodyMalformed, err)
-	}
-	return put, nil
+	return put, err
 }
 
 // createOnPush makes the missing repository of a push, if the caller may.

@@ -21,8 +21,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
@@ -73,14 +71,18 @@ type Config struct {
 
 type front struct {
 	Config
-	manifests *semaphore.Weighted // bytes of manifests that are being read
+	manifests *edge.Memory // of manifests that are being pushed
 }
 
-// manifestsMax is how many bytes of manifests are read at once.
-const manifestsMax = 8 * maxManifest
+// manifestsMax is how many bytes of manifests are read at once, without those
+// of the usual size.
+const (
+	manifestsMax  = 10 * maxManifest
+	usualManifest = 16 << 10
+)
 
 // New returns the handler of everything under /v2/.
-func New(c Config) http.Handler { return &front{c, semaphore.NewWeighted(manifestsMax)} }
+func New(c Config) http.Handler { return &front{c, edge.NewMemory(manifestsMax, maxManifest)} }
 
 // call is one authenticated request on its way to its handler.
 type call struct {
