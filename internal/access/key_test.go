@@ -151,6 +151,33 @@ func TestVariables(t *testing.T) {
 	w.refuses(alice, put, onRepository("home/bob/app"), noIdentity(put))
 }
 
+// TestTheTagsOfAProvider: also of one whose host ends in a slash, as its issuer
+// does.
+func TestTheTagsOfAProvider(t *testing.T) {
+	const action = "iam:DeleteOpenIDConnectProvider"
+	w := newWorld(t)
+	alice := w.user(ours, "alice", statement("Allow", "iam:*", anyResource+`,"Condition":{"StringEquals":{"aws:ResourceTag/tier":"front"}}`))
+	for host, tags := range map[string][]meta.ResourceTag{
+		"tenant.example.com": nil, "tenant.example.com/": {{Key: "tier", Value: "front"}},
+		"idp.example.com/a": {{Key: "tier", Value: "front"}}, "idp.example.com/a/": {{Key: "tier", Value: "back"}},
+	} {
+		w.update(func(tx meta.Tx) error {
+			id, err := tx.InsertOIDCProvider(meta.OIDCProvider{Account: ours, Host: host, CreatedAt: noon})
+			if err != nil {
+				return err
+			}
+			return tx.PutResourceTags(meta.Resource{Kind: meta.ProviderResource, ID: int64(id)}, tags)
+		})
+	}
+	for host, allowed := range map[string]bool{
+		"tenant.example.com": false, "tenant.example.com/": true, "idp.example.com/a": true, "idp.example.com/a/": false, "other.example.com/": false,
+	} {
+		if err := w.Authorize(ctx, alice, action, access.Resource{Account: ours, ARN: name.ProviderARN(ours, host)}); (err == nil) != allowed {
+			t.Errorf("%s: %v, want allowed %v", host, err, allowed)
+		}
+	}
+}
+
 // TestAServiceIsMeantByItsName: a policy about one container service holds,
 // though its id is not in the request.
 func TestAServiceIsMeantByItsName(t *testing.T) {

@@ -202,6 +202,10 @@ func locate(tx meta.Tx, arn string) (meta.Resource, error) {
 	if strings.Contains(arn, ":ContainerService/") {
 		return locateService(tx, arn)
 	}
+	if account, host, ok := name.ParseProviderARN(arn); ok {
+		row, err := tx.OIDCProvider(account, host, meta.NoLock)
+		return meta.Resource{Kind: meta.ProviderResource, ID: int64(row.ID)}, err
+	}
 	account, kind, path, entity, ok := name.ParseDirectoryARN(arn)
 	if !ok {
 		return meta.Resource{}, nil
@@ -215,9 +219,6 @@ func locate(tx meta.Tx, arn string) (meta.Resource, error) {
 			return meta.Resource{}, err
 		}
 		return meta.Resource{Kind: meta.PolicyResource, ID: int64(row.ID)}, nil
-	case "oidc-provider":
-		row, err := tx.OIDCProvider(account, strings.TrimPrefix(path, "/")+entity, meta.NoLock)
-		return meta.Resource{Kind: meta.ProviderResource, ID: int64(row.ID)}, err
 	}
 	return meta.Resource{}, nil
 }

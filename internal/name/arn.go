@@ -79,6 +79,18 @@ func ParseDirectoryARN(s string) (account AccountID, kind, path, entity string, 
 	return AccountID(owner), kind, path, entity, true
 }
 
+// ParseProviderARN takes the ARN of an OIDC provider apart. The host may end in
+// a slash, as issuers' URLs do, so ParseDirectoryARN is not for it.
+func ParseProviderARN(s string) (account AccountID, host string, ok bool) {
+	rest, _ := strings.CutPrefix(s, "arn:aws:iam::")
+	owner, rest, _ := strings.Cut(rest, ":")
+	host, ok = strings.CutPrefix(rest, "oidc-provider/")
+	if !ok || host == "" || !accountID.MatchString(owner) || ProviderARN(AccountID(owner), host) != s {
+		return "", "", false
+	}
+	return AccountID(owner), host, true
+}
+
 // ParseRepositoryARN takes an ECR repository ARN apart.
 func ParseRepositoryARN(s string) (RegistryID, RepositoryName, error) {
 	bad := &fault.Error{Reason: fault.ParameterInvalid, Member: "resourceArn", Value: s, Constraint: "Invalid ARN"}

@@ -53,6 +53,26 @@ func TestADirectoryARNIsTakenApart(t *testing.T) {
 	}
 }
 
+func TestAProviderARNIsTakenApart(t *testing.T) {
+	for _, tt := range []struct{ name, arn, account, host string }{
+		{"a host", "arn:aws:iam::123456789012:oidc-provider/idp.example.com", "123456789012", "idp.example.com"},
+		{"a path", "arn:aws:iam::123456789012:oidc-provider/idp.example.com/a/b", "123456789012", "idp.example.com/a/b"},
+		{"a slash at the end", "arn:aws:iam::123456789012:oidc-provider/idp.example.com/", "123456789012", "idp.example.com/"},
+		{"a port", "arn:aws:iam::123456789012:oidc-provider/localhost:8443/x/", "123456789012", "localhost:8443/x/"},
+		{"no host", "arn:aws:iam::123456789012:oidc-provider/", "", ""},
+		{"a provider of another sort", "arn:aws:iam::123456789012:saml-provider/idp.example.com", "", ""},
+		{"AWS's own", "arn:aws:iam::aws:oidc-provider/idp.example.com", "", ""},
+		{"another partition", "arn:aws-cn:iam::123456789012:oidc-provider/idp.example.com", "", ""},
+		{"a host alone", "idp.example.com", "", ""},
+		{"the end of an ARN", "123456789012:oidc-provider/idp.example.com", "", ""},
+	} {
+		account, host, ok := name.ParseProviderARN(tt.arn)
+		if string(account) != tt.account || host != tt.host || ok != (tt.account != "") {
+			t.Errorf("%s: got %s, %s, %v", tt.name, account, host, ok)
+		}
+	}
+}
+
 // FuzzDirectoryARN: what is taken apart makes the same ARN again, so that no
 // entity has two.
 func FuzzDirectoryARN(f *testing.F) {

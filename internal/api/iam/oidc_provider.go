@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"strings"
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
@@ -12,19 +11,14 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 )
 
-// onProvider names the provider that an input names. A host may end in a slash,
-// so its ARN is not read as the others are. InputRefused.
+// onProvider names the provider that an input names. InputRefused.
 func onProvider[In any](arn func(*In) *string) func(context.Context, *awsquery.Call, *In) (access.Resource, error) {
 	return func(_ context.Context, _ *awsquery.Call, in *In) (access.Resource, error) {
-		s := *arn(in)
-		rest, _ := strings.CutPrefix(s, "arn:aws:iam::")
-		owner, rest, _ := strings.Cut(rest, ":")
-		host, ok := strings.CutPrefix(rest, "oidc-provider/")
-		account, err := name.ParseAccountID(owner)
-		if !ok || err != nil || s != name.ProviderARN(account, host) {
-			return access.Resource{}, &fault.Error{Reason: fault.InputRefused, Detail: "ARN " + s + " is not valid."}
+		account, _, ok := name.ParseProviderARN(*arn(in))
+		if !ok {
+			return access.Resource{}, &fault.Error{Reason: fault.InputRefused, Detail: "ARN " + *arn(in) + " is not valid."}
 		}
-		return access.Resource{Account: account, ARN: s}, nil
+		return access.Resource{Account: account, ARN: *arn(in)}, nil
 	}
 }
 
