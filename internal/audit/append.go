@@ -60,7 +60,7 @@ func (e *Event) append(b []byte) ([]byte, error) {
 
 func (i *Identity) append(b []byte) ([]byte, error) {
 	b = textMember(b, `{"type":`, i.Type)
-	b = optional(b, `,"principalId":`, i.PrincipalID)
+	b = textMember(b, `,"principalId":`, i.PrincipalID)
 	b = optional(b, `,"arn":`, i.ARN)
 	b = optional(b, `,"accountId":`, i.AccountID)
 	b = optional(b, `,"accessKeyId":`, i.AccessKeyID)

@@ -36,8 +36,8 @@ type Event struct {
 
 // Identity says who called.
 type Identity struct {
-	Type           string          `json:"type"` // Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSAccount, Unknown
-	PrincipalID    string          `json:"principalId,omitempty"`
+	Type           string          `json:"type"`        // Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSAccount, Unknown
+	PrincipalID    string          `json:"principalId"` // empty for nobody
 	ARN            string          `json:"arn,omitempty"`
 	AccountID      string          `json:"accountId,omitempty"`
 	AccessKeyID    string          `json:"accessKeyId,omitempty"`

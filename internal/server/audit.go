@@ -99,7 +99,7 @@ func kept(answer edge.Answer) bool {
 	}
 	switch e.Operation {
 	case "": // the front's own address, which is how clients log in
-		return e.Caller != nil
+		return !nobody(callerOf(e))
 	case "PutImage":
 		return true
 	case "BatchGetImage", "DescribeRepositories", "ListImages":
@@ -119,9 +119,10 @@ func refused(e *edge.Request) bool {
 	return kind == fault.Unauthenticated || kind == fault.Denied || throttled(e)
 }
 
-// failedLogin reports whether nobody was found behind the credential.
+// failedLogin reports whether somebody was refused behind whose credential, if
+// there was one, nobody was found.
 func failedLogin(e *edge.Request) bool {
-	return e.Caller == nil && e.Err != nil && (fault.Of(e.Err).Kind() == fault.Unauthenticated || throttled(e))
+	return nobody(callerOf(e)) && refused(e)
 }
 
 func throttled(e *edge.Request) bool {
@@ -180,10 +181,10 @@ func (n noting) VerifyBasic(ctx context.Context, header string) (identity.Caller
 	return c, err
 }
 
-// VerifyBearer implements it too. Nobody is noted for a token of nobody's.
+// VerifyBearer implements it too. Behind anybody's token is Anonymous.
 func (n noting) VerifyBearer(ctx context.Context, token string) (identity.Caller, error) {
 	c, err := n.Authority.VerifyBearer(ctx, token)
-	if err == nil && c.Kind != identity.Anonymous {
+	if err == nil {
 		note(ctx, &c)
 	}
 	return c, err

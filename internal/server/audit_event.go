@@ -35,7 +35,7 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 	if out.ErrorCode == "" && answer.Status >= http.StatusBadRequest {
 		out.ErrorCode = http.StatusText(answer.Status)
 	}
-	if c := callerOf(e); c != nil {
+	if c := callerOf(e); !nobody(c) {
 		out.RecipientAccountID = string(c.Account)
 		if c.Region != "" {
 			out.Region = string(c.Region)
@@ -109,11 +109,21 @@ func callerOf(e *edge.Request) *identity.Caller {
 	return c
 }
 
+// nobody reports whether the caller is none, or anybody.
+func nobody(c *identity.Caller) bool { return c == nil || c.Kind == identity.Anonymous }
+
+// anonymous is the identity that CloudTrail has for whoever reads without a
+// login (Amazon S3 user guide, CloudTrail events).
+var anonymous = audit.Identity{Type: "AWSAccount", AccountID: "ANONYMOUS_PRINCIPAL"}
+
 // identityOf is the identity block of the caller, or of nobody.
 func identityOf(e *edge.Request, r *http.Request) audit.Identity {
 	c := callerOf(e)
 	if c == nil {
 		return audit.Identity{Type: "Unknown", AccessKeyID: claimedKey(r.Header.Get("Authorization"))}
+	}
+	if nobody(c) {
+		return anonymous
 	}
 	id := audit.Identity{
 		Type: identityTypes[c.Kind], PrincipalID: c.UserID, ARN: c.ARN, AccountID: string(c.Account),
@@ -141,7 +151,7 @@ func identityOf(e *edge.Request, r *http.Request) audit.Identity {
 
 var identityTypes = map[identity.Kind]string{
 	identity.NoKind: "Unknown", identity.Root: "Root", identity.User: "IAMUser", identity.RoleSession: "AssumedRole",
-	identity.WebIdentity: "WebIdentityUser", identity.Anonymous: "AWSAccount",
+	identity.WebIdentity: "WebIdentityUser",
 }
 
 // claimedKey is the access key id that a signature names, which is no secret.

@@ -122,6 +122,43 @@ func TestWhatIsInTheTrail(t *testing.T) {
 	}
 }
 
+// TestAnybodyInTheTrail: whoever pulls without a login is CloudTrail's anonymous,
+// and refusals of such are counted as those of failed log-ins are.
+func TestAnybodyInTheTrail(t *testing.T) {
+	s := testkit.Start(t, testkit.Setting("anonymous-pull", "true"))
+	l := newTrail(t, s)
+	s.PushImage(s.Login(), "public/app", "1", []byte("{}"), []byte("layer"))
+	_, err := s.ECR().SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("public/app"),
+		PolicyText: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}}`)})
+	must(t, err)
+	var token struct{ Token string }
+	must(t, json.Unmarshal(s.Do(testkit.Login{}, "GET", "/v2/token", nil).Body, &token))
+	ask := func(path string) { s.Do(testkit.Login{}, "GET", path, nil, "Authorization: Bearer "+token.Token) }
+	l.next()
+	ask("/v2/")
+	ask("/v2/public/app/manifests/1")
+	want := []string{`AWSAccount ecr:BatchGetImage on repository/public/app {"repositoryName":"public/app","imageTag":"1"}`}
+	text, err := os.ReadFile(l.path)
+	must(t, err)
+	events := l.next()
+	if diff := cmp.Diff(want, summary(events)); diff != "" {
+		t.Errorf("a pull (-want +got):\n%s", diff)
+	}
+	if who := `"userIdentity":{"type":"AWSAccount","principalId":"","accountId":"ANONYMOUS_PRINCIPAL"},`; !bytes.Contains(text, []byte(who)) {
+		t.Errorf("the trail is without %s", who)
+	}
+	if owner := events[0].RecipientAccountID; owner != string(s.Config.Account) {
+		t.Errorf("the pull is in the trail of %q", owner)
+	}
+	for range 100 {
+		ask("/v2/private/app/manifests/1")
+	}
+	events = l.next()
+	if len(events) != 20 || events[0].Identity != events[19].Identity || events[0].Identity.AccountID != "ANONYMOUS_PRINCIPAL" || events[0].Outcome() != audit.Denied {
+		t.Errorf("%d of 100 refusals are recorded by themselves, want 20: %+v", len(events), events[0])
+	}
+}
+
 // TestSecretsAreNotInTheTrail goes through what gives and takes secrets.
 func TestSecretsAreNotInTheTrail(t *testing.T) {
 	s := testkit.Start(t)
