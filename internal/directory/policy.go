@@ -112,10 +112,17 @@ func (d *Directory) checkManaged(document string) error {
 
 // parse reports what is wrong with a document. PolicyMalformed.
 func parse(kind policy.Kind, document string) error {
-	if _, err := policy.Parse(kind, document); err != nil {
-		return &fault.Error{Reason: fault.PolicyMalformed, Detail: err.Error()}
+	_, err := policy.Parse(kind, document)
+	return malformed(err)
+}
+
+// malformed makes PolicyMalformed of what is wrong with a document, and leaves
+// other errors as they are.
+func malformed(err error) error {
+	if wrong, ok := errors.AsType[*policy.Error](err); ok {
+		return &fault.Error{Reason: fault.PolicyMalformed, Detail: wrong.Sentence}
 	}
-	return nil
+	return err
 }
 
 // significant counts the characters of a document that count towards quotas:
@@ -257,20 +264,21 @@ func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f 
 	var all []Policy
 	err := d.view(ctx, func(tx meta.Tx) error {
 		all = nil
-		take := func(p Policy) error {
-			p, err := counted(tx, account, p)
-			if err == nil && f.takes(p) {
+		uses, err := tx.PolicyUses(account)
+		if err != nil {
+			return err
+		}
+		take := func(p Policy) {
+			use := uses[p.ARN]
+			if p.Attached, p.Bounded = use.Attached, use.Bounded; f.takes(p) {
 				all = append(all, p)
 			}
-			return err
 		}
 		from := page.After
 		if among || from == "" {
 			from = ""
 			for _, p := range managedAfter(afterAWS, f.NotAWS) {
-				if err := take(managedOf(p)); err != nil {
-					return err
-				}
+				take(managedOf(p))
 			}
 		}
 		for !f.NotOwn && len(all) <= page.Limit {
@@ -279,9 +287,7 @@ func (d *Directory) ListPolicies(ctx context.Context, account name.AccountID, f 
 				return err
 			}
 			for _, row := range rows {
-				if err := take(policyOf(row)); err != nil {
-					return err
-				}
+				take(policyOf(row))
 			}
 			from = rows[len(rows)-1].Name
 		}

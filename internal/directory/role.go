@@ -34,7 +34,11 @@ type NewRole struct {
 // ParameterInvalid, InputRefused.
 func (d *Directory) CreateRole(ctx context.Context, account name.AccountID, n NewRole) (Principal, error) {
 	n.Path, n.MaxSession = cmp.Or(n.Path, "/"), cmp.Or(n.MaxSession, minMaxSession)
-	if err := cmp.Or(checkNamed("roleName", n.Name, maxRoleName, n.Path), checkMaxSession(n.MaxSession), d.checkTrust(n.Trust)); err != nil {
+	if err := cmp.Or(checkNamed("roleName", n.Name, maxRoleName, n.Path), checkMaxSession(n.MaxSession)); err != nil {
+		return Principal{}, err
+	}
+	trust, err := d.parseTrust(n.Trust)
+	if err != nil {
 		return Principal{}, err
 	}
 	row := meta.Principal{
@@ -46,7 +50,10 @@ func (d *Directory) CreateRole(ctx context.Context, account name.AccountID, n Ne
 		MaxSession:  n.MaxSession,
 	}
 	var made Principal
-	err := d.change(ctx, account, func(tx meta.Tx) (err error) {
+	err = d.change(ctx, account, func(tx meta.Tx) (err error) {
+		if err := checkMentions(tx, trust); err != nil {
+			return err
+		}
 		if row.Boundary, err = boundaryRef(tx, account, n.Boundary); err != nil {
 			return err
 		}
@@ -64,12 +71,19 @@ func checkMaxSession(d time.Duration) error {
 	return nil
 }
 
-// checkTrust checks a role's trust policy. PolicyMalformed, LimitExceeded.
-func (d *Directory) checkTrust(document string) error {
+// parseTrust reads a role's trust policy. PolicyMalformed, LimitExceeded.
+func (d *Directory) parseTrust(document string) (*policy.Document, error) {
 	if significant(document) > d.Limits.TrustSize {
-		return quotaFault("ACLSizePerRole", d.Limits.TrustSize)
+		return nil, quotaFault("ACLSizePerRole", d.Limits.TrustSize)
 	}
-	return parse(policy.Trust, document)
+	parsed, err := policy.Parse(policy.Trust, document)
+	return parsed, malformed(err)
+}
+
+// checkMentions checks that whom a trust policy names is there, in this account
+// or another. PolicyMalformed.
+func checkMentions(tx meta.Tx, trust *policy.Document) error {
+	return malformed(meta.CheckMentions(tx, trust))
 }
 
 // GetRole returns a role with its tags. EntityNotFound.
@@ -98,8 +112,10 @@ func (d *Directory) UpdateRole(ctx context.Context, account name.AccountID, call
 			return Principal{}, err
 		}
 	}
+	var trust *policy.Document
 	if c.Trust != nil {
-		if err := d.checkTrust(*c.Trust); err != nil {
+		var err error
+		if trust, err = d.parseTrust(*c.Trust); err != nil {
 			return Principal{}, err
 		}
 	}
@@ -108,6 +124,11 @@ func (d *Directory) UpdateRole(ctx context.Context, account name.AccountID, call
 		row, err := find(tx, account, Role, called, meta.LockExclusive)
 		if err != nil {
 			return err
+		}
+		if trust != nil {
+			if err := checkMentions(tx, trust); err != nil {
+				return err
+			}
 		}
 		set(&row.Description, c.Description)
 		set(&row.MaxSession, c.MaxSession)

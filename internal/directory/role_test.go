@@ -8,6 +8,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/name"
 )
 
 func TestARoleIsChangedInPart(t *testing.T) {
@@ -40,6 +41,62 @@ func TestARoleIsChangedInPart(t *testing.T) {
 	}
 	_, err := w.UpdateRole(w.ctx, abroad, "r", directory.RoleChange{})
 	w.refused(err, fault.EntityNotFound, "role", "r")
+}
+
+// TestWhomATrustPolicyNamesIsThere, in whichever account of the server.
+func TestWhomATrustPolicyNamesIsThere(t *testing.T) {
+	w := newWorld(t)
+	for _, account := range []name.AccountID{home, abroad} {
+		must2[directory.Principal](t)(w.CreateUser(w.ctx, account, directory.NewUser{Name: "bob", Path: "/a/"}))
+		must2[directory.Principal](t)(w.CreateRole(w.ctx, account, directory.NewRole{Name: "ci", Path: "/b/", Trust: trust}))
+	}
+	must2[directory.Principal](t)(w.CreateRole(w.ctx, home, directory.NewRole{Name: "r", Trust: trust}))
+	const aws, iam, sts = `"AWS":"`, `"AWS":"arn:aws:iam::`, `"AWS":"arn:aws:sts::`
+	for _, tt := range []struct {
+		name, principal string
+		there           bool
+	}{
+		{"everybody", `"AWS":"*"`, true},
+		{"its account", aws + string(home) + `"`, true},
+		{"another account", aws + string(abroad) + `"`, true},
+		{"another account's root", iam + string(abroad) + ":root" + `"`, true},
+		{"a user", iam + string(home) + ":user/a/bob" + `"`, true},
+		{"another account's user", iam + string(abroad) + ":user/a/bob" + `"`, true},
+		{"a role", iam + string(home) + ":role/b/ci" + `"`, true},
+		{"a session", sts + string(abroad) + ":assumed-role/ci/s" + `"`, true},
+		{"a federated user", sts + string(home) + ":federated-user/eve" + `"`, true},
+		{"a provider that nobody made", `"Federated":"arn:aws:iam::` + string(home) + `:oidc-provider/idp.example.com"`, true},
+		{"a service", `"Service":"ecr.amazonaws.com"`, true},
+		{"an account that is not", aws + "999999999999" + `"`, false},
+		{"the root of one that is not", iam + "999999999999:root" + `"`, false},
+		{"a user of an account that is not", iam + "999999999999:user/bob" + `"`, false},
+		{"a user who is not", iam + string(home) + ":user/a/eve" + `"`, false},
+		{"a user without the path", iam + string(home) + ":user/bob" + `"`, false},
+		{"a user in other letters", iam + string(home) + ":user/a/Bob" + `"`, false},
+		{"a user's name as a role's", iam + string(home) + ":role/a/bob" + `"`, false},
+		{"itself, before it is there", iam + string(home) + ":role/new" + `"`, false},
+		{"a session of a role that is not", sts + string(home) + ":assumed-role/cd/s" + `"`, false},
+		{"a federated user of an account that is not", sts + "999999999999:federated-user/eve" + `"`, false},
+		{"another partition's account", `"AWS":"arn:aws-cn:iam::` + string(home) + `:root"`, false},
+		{"another partition's user", `"AWS":"arn:aws-cn:iam::` + string(home) + `:user/a/bob"`, false},
+	} {
+		document := `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"` + string(home) + `"},"Action":"sts:AssumeRole"},
+			{"Effect":"Deny","Principal":{` + tt.principal + `},"Action":"sts:*"}]}`
+		_, changed := w.UpdateRole(w.ctx, home, "r", directory.RoleChange{Trust: &document})
+		_, made := w.CreateRole(w.ctx, home, directory.NewRole{Name: "new", Trust: document})
+		for _, err := range []error{changed, made} {
+			f := fault.Of(err)
+			switch {
+			case tt.there && err != nil:
+				t.Errorf("%s: %v", tt.name, err)
+			case !tt.there && (err == nil || f.Reason != fault.PolicyMalformed || f.Detail != "Invalid principal in policy: "+tt.principal):
+				t.Errorf("%s: got %v", tt.name, err)
+			}
+		}
+		if made == nil {
+			w.must(w.DeleteRole(w.ctx, home, "new"))
+		}
+	}
 }
 
 // TestARoleBoundaryKeepsItsPolicy: a policy that bounds somebody stays, and the

@@ -20,4 +20,11 @@ type AttachmentTx interface {
 	Bounded(account name.AccountID, arn string, page Page[PrincipalID]) ([]Principal, error)
 	// CountBounded counts them.
 	CountBounded(account name.AccountID, arn string) (int64, error)
+	// PolicyUses counts both, by ARN, of all policies that the account's
+	// principals have or are bounded by. It costs what there is of either.
+	PolicyUses(account name.AccountID) (map[string]PolicyUse, error)
 }
+
+// PolicyUse is how many principals have a managed policy, and how many it
+// bounds.
+type PolicyUse struct{ Attached, Bounded int64 }

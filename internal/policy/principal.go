@@ -46,6 +46,34 @@ type principals struct {
 	arns      []string
 	services  []string
 	providers []string
+	written   []string // of AWS principals
+}
+
+// Principals returns the AWS principals that the document names, as written,
+// each once: accounts by id or ARN, users, roles and sessions by ARN. "*" is
+// not among them.
+func (d *Document) Principals() []string {
+	var all []string
+	for i := range d.statements {
+		if p := d.statements[i].principals; p != nil {
+			for _, s := range p.written {
+				if !slices.Contains(all, s) {
+					all = append(all, s)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// InvalidPrincipal is the error for a document that names an AWS principal that
+// is not there, which Parse cannot know.
+func InvalidPrincipal(written string) *Error {
+	return &Error{invalidPrincipal("AWS", written)}
+}
+
+func invalidPrincipal(kind, written string) string {
+	return `Invalid principal in policy: "` + kind + `":"` + written + `"`
 }
 
 var (
@@ -80,7 +108,7 @@ func parsePrincipals(n node) (*principals, string) {
 				return nil, syntaxErrors
 			}
 			if !good {
-				return nil, `Invalid principal in policy: "` + m.name + `":"` + s + `"`
+				return nil, invalidPrincipal(m.name, s)
 			}
 		}
 	}
@@ -94,6 +122,7 @@ func (p *principals) add(kind, s string) (known, good bool) {
 			p.everybody = true
 			return true, true
 		}
+		p.written = append(p.written, s)
 		if m := accountPrincipal.FindStringSubmatch(s); m != nil {
 			p.accounts = append(p.accounts, name.AccountID(m[1]+m[2]))
 			return true, true

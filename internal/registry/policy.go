@@ -17,8 +17,10 @@ import (
 // one, which is refused. ParameterInvalid, RepositoryNotFound, and what
 // locksOut returns.
 func (c *Catalogue) SetRepositoryPolicy(ctx context.Context, key RepositoryKey, document string, locksOut func() (bool, error)) error {
-	if _, err := policy.Parse(policy.Repository, document); err != nil {
-		return policyFault("Invalid repository policy provided", err)
+	const invalid = "Invalid repository policy provided"
+	parsed, err := policy.Parse(policy.Repository, document)
+	if err != nil {
+		return policyFault(invalid, err)
 	}
 	if locksOut != nil {
 		locks, err := locksOut()
@@ -34,12 +36,25 @@ func (c *Catalogue) SetRepositoryPolicy(ctx context.Context, key RepositoryKey, 
 		if err != nil {
 			return err
 		}
+		if err := checkMentions(tx, parsed, invalid); err != nil {
+			return err
+		}
 		err = tx.PutRepositoryPolicy(r.ID, document)
 		if errors.Is(err, meta.ErrNotFound) {
 			return meta.ErrNoRepository
 		}
 		return err
 	}))
+}
+
+// checkMentions checks that whom a document names is there (ECR refuses it else,
+// without saying whom). ParameterInvalid.
+func checkMentions(tx meta.Tx, document *policy.Document, constraint string) error {
+	err := meta.CheckMentions(tx, document)
+	if wrong, ok := errors.AsType[*policy.Error](err); ok {
+		return policyFault(constraint, wrong)
+	}
+	return err
 }
 
 // policyFault is about the document of a request (ECR's name for it).
@@ -105,6 +120,9 @@ func (c *Catalogue) PutRegistryPolicy(ctx context.Context, id name.RegistryID, d
 		}
 		if scope == "V1" && !parsed.NamesOnly("ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository") {
 			return policyFault(invalid, nil)
+		}
+		if err := checkMentions(tx, parsed, invalid); err != nil {
+			return err
 		}
 		return tx.PutRegistryPolicy(id, document)
 	}))

@@ -40,6 +40,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/seal/sealtest"
 )
 
 const (
@@ -93,6 +94,9 @@ func newWorld(t *testing.T, changes ...change) *world {
 	files, err := disk.Open(t.TempDir(), disk.Options{Logger: log, Fatal: fatal})
 	w.must(err)
 	w.meta, w.blobs = metatest.NewFaults(store), blobtest.Wrap(files)
+	w.must(store.Update(w.ctx, func(tx meta.Tx) error {
+		return errors.Join(tx.InsertAccount(meta.Account{ID: account}), tx.InsertAccount(meta.Account{ID: foreign}))
+	}))
 	w.config = registry.Config{
 		Meta: w.meta, Blobs: w.blobs, Clock: now, Logger: log, BootID: "boot",
 		Limits: registry.Limits{ResourceTags: 50, ManifestSize: 4 << 20, MinPartSize: 8, MaxPartSize: 20 << 20},
@@ -112,7 +116,7 @@ func newWorld(t *testing.T, changes ...change) *world {
 			identity.RootKey(account, keyID, identity.NewSecret(secret)),
 			identity.RootKey(foreign, foreignKeyID, identity.NewSecret(secret)),
 		},
-		Store: store, Clock: time.Now, Logger: log,
+		Store: store, Seal: sealtest.New(t), Clock: time.Now, Logger: log,
 		Regions: func(r name.Region) bool { return r == region || r == "eu-west-1" },
 	})
 	w.must(err)

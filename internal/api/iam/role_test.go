@@ -202,6 +202,10 @@ func TestWhatIsRefusedOfRoles(t *testing.T) {
 			_, err := w.UpdateAssumeRolePolicy(w.ctx, &sdk.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: aws.String(strings.Replace(trust, `"Action"`, `"Resource": "*", "Action"`, 1))})
 			return err
 		}, "MalformedPolicyDocument", "Has prohibited field Resource"},
+		{"a new trust policy that names nobody", func() error {
+			_, err := w.UpdateAssumeRolePolicy(w.ctx, &sdk.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: aws.String(strings.Replace(trust, ":root", ":user/nobody", 1))})
+			return err
+		}, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:user/nobody"`},
 		{"a new trust policy that is too long", func() error {
 			_, err := w.UpdateAssumeRolePolicy(w.ctx, &sdk.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: aws.String(strings.Repeat("x", 2049))})
 			return err

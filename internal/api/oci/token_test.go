@@ -11,6 +11,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -196,6 +197,7 @@ func TestPoliciesHoldOnThisDoor(t *testing.T) {
 		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"999999999999"},"Action":[` + actions + `]}}`
 	}
 	w := open(t)
+	w.must(w.decider.Store.Update(t.Context(), func(tx meta.Tx) error { return tx.InsertAccount(meta.Account{ID: "999999999999"}) }))
 	layer := w.share("team/app", "")
 	get := func() reply { return w.do("GET", "/v2/team/app/manifests/v1", as(w.foreign), host(ours)) }
 	get().refuses(403, "DENIED", "User: arn:aws:iam::999999999999:root is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123456789012:repository/team/app because no resource-based policy allows the ecr:BatchGetImage action")

@@ -77,6 +77,13 @@ func testAttachment(f *fixture) {
 			}
 		})
 	}
+	f.on("all uses are counted at once", func(f *fixture) {
+		for account, want := range map[name.AccountID]map[string]meta.PolicyUse{
+			home: {own: {Attached: 4, Bounded: 4}, aws: {Attached: 1, Bounded: 1}}, abroad: {aws: {Attached: 1}}, "999999999999": {},
+		} {
+			found(f, want, func(t meta.Tx) (map[string]meta.PolicyUse, error) { return t.PolicyUses(account) })
+		}
+	})
 	f.on("what is listed is whole", func(f *fixture) {
 		want := userNamed("z", home)
 		want.ID, want.Boundary = ids[0], boundary

@@ -50,3 +50,16 @@ func (t *tx) Bounded(account name.AccountID, arn string, page meta.Page[meta.Pri
 func (t *tx) CountBounded(account name.AccountID, arn string) (int64, error) {
 	return t.number(`SELECT COUNT(*) FROM principal WHERE account = ?1 AND boundary = ?2 AND boundary <> ''`, account, arn)
 }
+
+// PolicyUses counts in the same indexes.
+func (t *tx) PolicyUses(account name.AccountID) (map[string]meta.PolicyUse, error) {
+	uses := map[string]meta.PolicyUse{}
+	err := t.rows(func(r *row) {
+		arn := r.text(0)
+		use := uses[arn]
+		use.Attached, use.Bounded = use.Attached+r.int(1), use.Bounded+r.int(2)
+		uses[arn] = use
+	}, `SELECT arn, COUNT(*), 0 FROM attachment WHERE account = ?1 GROUP BY arn
+		UNION ALL SELECT boundary, 0, COUNT(*) FROM principal WHERE account = ?1 AND boundary <> '' GROUP BY boundary`, account)
+	return uses, err
+}
