@@ -44,6 +44,7 @@ var table = []row{
 	{"internal/meta/sqlstore", []string{"words", "internal/meta"}},
 	{"internal/blob", []string{"words"}},
 	{"internal/blob/blobtest", []string{"words", "internal/blob"}},
+	{"internal/seal/sealtest", []string{"words"}},
 	{"internal/blob/*", []string{"words", "internal/blob"}},
 
 	{"internal/registry", []string{"words", "contracts"}},
@@ -128,7 +129,7 @@ var fileCalls = []string{
 }
 
 // free are the packages beside the product, which the places do not bind.
-var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest"}
+var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest"}
 
 // blank are the imports that may be made for their effect alone.
 var blank = map[string][]string{

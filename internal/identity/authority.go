@@ -24,7 +24,7 @@ import (
 type Config struct {
 	Keys        []AccessKey // of roots, beside those in the store
 	Store       meta.Store
-	Seal        *seal.Sealer           // opens the secrets of stored keys; nil: they do not work
+	Seal        *seal.Sealer           // of everything secret in the store
 	Regions     func(name.Region) bool // whether the region is served
 	Clock       func() time.Time
 	TokenTTL    time.Duration // 12 hours if zero, as ECR's
@@ -69,7 +69,7 @@ var keyID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 // New returns an authority. The first on a store makes the signing secret;
 // replicas share it. It fails on keys that cannot work and on a failing store.
 func New(ctx context.Context, c Config) (*Authority, error) {
-	secret, err := storedSecret(ctx, c.Store, c.Logger)
+	secret, err := storedSecret(ctx, c.Store, c.Seal, c.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("signing secret of registry tokens: %w", err)
 	}
@@ -112,30 +112,73 @@ func (a *Authority) add(k AccessKey) error {
 	return nil
 }
 
+// SealSigningSecret seals the store's signing secret, if there is one that is
+// not sealed with the first key, and reports whether it did. AAD is its purpose.
+func SealSigningSecret(ctx context.Context, store meta.Store, s *seal.Sealer) (changed bool, err error) {
+	err = store.Update(ctx, func(tx meta.Tx) error {
+		changed = false
+		stored, err := tx.Secret(signingSecret)
+		if errors.Is(err, meta.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(stored) != signingSize {
+			if !s.Stale(stored) {
+				return nil
+			}
+			if stored, err = s.Open(stored, []byte(signingSecret)); err != nil {
+				return err
+			}
+		}
+		sealed, err := s.Seal(stored, []byte(signingSecret))
+		if err != nil {
+			return err
+		}
+		changed = true
+		return tx.SetSecret(signingSecret, sealed)
+	})
+	return changed, err
+}
+
+// signingSize is that of the secret; what is stored in another size is sealed.
+const signingSize = 32
+
 // storedSecret reads the store's signing secret, and makes it if there is
 // none. Of several replicas that start at once, one makes it for all.
-func storedSecret(ctx context.Context, store meta.Store, log *slog.Logger) ([]byte, error) {
-	var secret []byte
+func storedSecret(ctx context.Context, store meta.Store, s *seal.Sealer, log *slog.Logger) ([]byte, error) {
+	if _, err := SealSigningSecret(ctx, store, s); err != nil {
+		return nil, err
+	}
+	var stored []byte
 	read := func(tx meta.Tx) (err error) {
-		secret, err = tx.Secret(signingSecret)
+		stored, err = tx.Secret(signingSecret)
 		return err
 	}
 	err := store.View(ctx, read)
-	if !errors.Is(err, meta.ErrNotFound) {
-		return secret, err
-	}
-	fresh := make([]byte, 32)
-	_, _ = rand.Read(fresh) // never fails: it ends the process instead
-	err = store.Update(ctx, func(tx meta.Tx) error { return tx.PutSecret(signingSecret, fresh) })
-	if errors.Is(err, meta.ErrExists) { // another replica was quicker
-		err = store.View(ctx, read)
-		return secret, err
-	}
-	if err != nil {
+	if errors.Is(err, meta.ErrNotFound) {
+		fresh := make([]byte, signingSize)
+		_, _ = rand.Read(fresh) // never fails: it ends the process instead
+		sealed, err := s.Seal(fresh, []byte(signingSecret))
+		if err != nil {
+			return nil, err
+		}
+		err = store.Update(ctx, func(tx meta.Tx) error { return tx.PutSecret(signingSecret, sealed) })
+		if err == nil {
+			log.InfoContext(ctx, "made the signing secret of registry tokens")
+			return fresh, nil
+		}
+		if !errors.Is(err, meta.ErrExists) {
+			return nil, err
+		}
+		if err := store.View(ctx, read); err != nil { // another replica was quicker
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
-	log.InfoContext(ctx, "made the signing secret of registry tokens")
-	return fresh, nil
+	return s.Open(stored, []byte(signingSecret))
 }
 
 func derive(secret []byte) (signing, error) {

@@ -16,6 +16,8 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/seal"
+	"github.com/lighterage/lighterage/internal/seal/sealtest"
 )
 
 const (
@@ -78,6 +80,11 @@ func (s *secrets) PutSecret(purpose string, value []byte) error {
 	return nil
 }
 
+func (s *secrets) SetSecret(purpose string, value []byte) error {
+	s.values[purpose] = value
+	return nil
+}
+
 func rootKey(secret string) identity.AccessKey {
 	return identity.RootKey(account, keyID, identity.NewSecret(secret))
 }
@@ -87,6 +94,7 @@ func newAuthority(t testing.TB, store meta.Store, c *clock, keys ...identity.Acc
 	a, err := identity.New(context.Background(), identity.Config{
 		Keys:    keys,
 		Store:   store,
+		Seal:    sealtest.New(t),
 		Regions: func(r name.Region) bool { return r == region || r == "eu-central-1" },
 		Clock:   c.Now,
 		Logger:  slog.New(slog.DiscardHandler),
@@ -162,7 +170,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		want  string
 	}{
 		{"a store that is away", away, nil, "store is unavailable"},
-		{"a stored secret that is too short", short, nil, "too short"},
+		{"a stored secret that is cut", short, nil, "broken"},
 		{"a key id with a slash", newSecrets(), []identity.AccessKey{identity.RootKey(account, "A/B", identity.NewSecret("s"))}, "an access key id is"},
 		{"an empty key id", newSecrets(), []identity.AccessKey{identity.RootKey(account, "", identity.NewSecret("s"))}, "an access key id is"},
 		{"an empty secret", newSecrets(), []identity.AccessKey{rootKey("")}, "empty secret"},
@@ -171,7 +179,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := identity.New(context.Background(), identity.Config{Keys: tt.keys, Store: tt.store, Clock: (&clock{start}).Now, Logger: slog.New(slog.DiscardHandler)})
+			_, err := identity.New(context.Background(), identity.Config{Keys: tt.keys, Store: tt.store, Seal: sealtest.New(t), Clock: (&clock{start}).Now, Logger: slog.New(slog.DiscardHandler)})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q in it", err, tt.want)
 			}
@@ -182,7 +190,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 func TestAStoresFailureIsWrapped(t *testing.T) {
 	store := newSecrets()
 	store.err = meta.ErrUnavailable
-	_, err := identity.New(context.Background(), identity.Config{Store: store, Logger: slog.New(slog.DiscardHandler)})
+	_, err := identity.New(context.Background(), identity.Config{Store: store, Seal: sealtest.New(t), Logger: slog.New(slog.DiscardHandler)})
 	if !errors.Is(err, meta.ErrUnavailable) {
 		t.Errorf("got %v, want meta.ErrUnavailable in its chain", err)
 	}
@@ -191,7 +199,7 @@ func TestAStoresFailureIsWrapped(t *testing.T) {
 func TestTheSigningSecretIsNotLogged(t *testing.T) {
 	var out bytes.Buffer
 	store := newSecrets()
-	_, err := identity.New(context.Background(), identity.Config{Store: store, Logger: slog.New(slog.NewJSONHandler(&out, nil))})
+	_, err := identity.New(context.Background(), identity.Config{Store: store, Seal: sealtest.New(t), Logger: slog.New(slog.NewJSONHandler(&out, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,5 +210,39 @@ func TestTheSigningSecretIsNotLogged(t *testing.T) {
 		if strings.Contains(out.String(), string(secret)) {
 			t.Error("the secret is in the log")
 		}
+	}
+}
+
+func TestTheSigningSecretIsSealed(t *testing.T) {
+	ctx, purpose := context.Background(), "registry-token-signing-1"
+	c, store := &clock{start}, newSecrets()
+	plain := bytes.Repeat([]byte{7}, 32)
+	store.values[purpose] = plain // as it was kept once
+	token := issue(t, newAuthority(t, store, c, rootKey("s")), identity.FullScope).Password
+	if bytes.Contains(store.values[purpose], plain) || len(store.values[purpose]) != 32+seal.Overhead {
+		t.Fatalf("stored as %x", store.values[purpose])
+	}
+	if _, err := newAuthority(t, store, c, rootKey("s")).VerifyToken(ctx, "AWS", token); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+	newer, err := seal.Parse(strings.Repeat("6b5a", 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := seal.Parse(strings.Repeat("5a6b", 16)) // sealtest's
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := seal.New(newer, older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		if changed, err := identity.SealSigningSecret(ctx, store, both); err != nil || changed != want {
+			t.Errorf("%d: sealed anew: %t, %v", i, changed, err)
+		}
+	}
+	if _, err := identity.New(ctx, identity.Config{Store: store, Seal: sealtest.New(t), Logger: slog.New(slog.DiscardHandler)}); !errors.Is(err, seal.ErrOtherKey) {
+		t.Errorf("with the former key alone: %v", err)
 	}
 }

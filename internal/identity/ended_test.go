@@ -14,6 +14,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/seal/sealtest"
 )
 
 // counter allows everything and counts failures.
@@ -35,7 +36,7 @@ func TestALoginThatWasEndedIsNoGuess(t *testing.T) {
 	failures := new(counter)
 	a, err := identity.New(t.Context(), identity.Config{
 		Keys:  []identity.AccessKey{identity.RootKey(owner, "AKIAIOSFODNN7EXAMPLE", identity.NewSecret("secret"))},
-		Store: store, Regions: func(name.Region) bool { return true }, Clock: time.Now, Failures: failures, Logger: slog.New(slog.DiscardHandler),
+		Store: store, Seal: sealtest.New(t), Regions: func(name.Region) bool { return true }, Clock: time.Now, Failures: failures, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

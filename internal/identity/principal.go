@@ -89,7 +89,7 @@ func (a *Authority) load(tx meta.Tx, id string) (*credential, error) {
 		return &c, err
 	}
 	row, err := tx.AccessKey(id)
-	if errors.Is(err, meta.ErrNotFound) || err == nil && !row.Active || a.config.Seal == nil {
+	if errors.Is(err, meta.ErrNotFound) || err == nil && !row.Active {
 		return nil, errGone
 	}
 	if err != nil {

@@ -125,9 +125,6 @@ func TestAKeyThatCannotBeOpenedIsTheServersFault(t *testing.T) {
 	if !errors.Is(err, seal.ErrBroken) {
 		t.Errorf("got %v", err)
 	}
-	w.config.Seal = nil
-	_, err = w.call(w.replica(), keyOf("bob"))
-	wantReason(t, err, fault.CredentialUnknown)
 }
 
 func TestAStoreThatIsAwayIsNoRefusal(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/config"
+	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/seal"
@@ -196,6 +197,11 @@ func reseal(ctx context.Context, store meta.Store, s *seal.Sealer, log *slog.Log
 			return fmt.Errorf("account %s: %w", a, err)
 		}
 		count += n
+	}
+	if changed, err := identity.SealSigningSecret(ctx, store, s); err != nil {
+		return fmt.Errorf("signing secret: %w", err)
+	} else if changed {
+		count++
 	}
 	check, err := s.Seal([]byte(masterCheck), []byte(masterCheck))
 	if err != nil {

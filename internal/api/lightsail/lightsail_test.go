@@ -32,6 +32,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/seal/sealtest"
 )
 
 const (
@@ -83,7 +84,7 @@ func open(t *testing.T) *world {
 		LayerGrace: time.Hour, UploadTTL: time.Hour, PushTTL: time.Hour, URLTTL: time.Hour,
 	})
 	w.authority, err = identity.New(w.ctx, identity.Config{
-		Keys: []identity.AccessKey{identity.RootKey(account, keyID, identity.NewSecret(secret))}, Store: w.faults,
+		Keys: []identity.AccessKey{identity.RootKey(account, keyID, identity.NewSecret(secret))}, Store: w.faults, Seal: sealtest.New(t),
 		Regions: func(r name.Region) bool { return r == region || r == "us-east-1" }, Clock: w.clock.Now, Logger: log,
 	})
 	w.must(err)

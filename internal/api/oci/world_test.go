@@ -29,6 +29,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
+	"github.com/lighterage/lighterage/internal/seal/sealtest"
 	"github.com/lighterage/lighterage/internal/testkit"
 )
 
@@ -134,7 +135,7 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 			identity.RootKey(account, "AKIAOURS", identity.NewSecret("our secret")),
 			identity.RootKey(stranger, "AKIATHEIRS", identity.NewSecret("their secret")),
 		},
-		Store: meta, Regions: func(r name.Region) bool { return slices.Contains(regions, r) }, Clock: w.clock.Now, Logger: log,
+		Store: meta, Seal: sealtest.New(t), Regions: func(r name.Region) bool { return slices.Contains(regions, r) }, Clock: w.clock.Now, Logger: log,
 	})
 	w.must(err)
 	addresses, err := edge.NewAddresses("", "")
