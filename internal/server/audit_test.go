@@ -243,6 +243,13 @@ func TestATrailThatCannotBeWritten(t *testing.T) {
 	}
 	_, err := s.ECR(once).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
 	checkAWS(t, err, 0, "")
+	security := sts.NewFromConfig(s.AWS(), func(o *sts.Options) { o.RetryMaxAttempts = 1 })
+	_, err = security.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	checkAWS(t, err, 0, "")
+	_, err = security.GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	checkAWS(t, err, 503, "ServiceUnavailable")
+	_, err = s.ECR(once).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	checkAWS(t, err, 500, "ServerException")
 	_, err = s.ECR(once).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("other")})
 	checkAWS(t, err, 500, "ServerException")
 	if a := s.Do(login, "PUT", "/v2/app/manifests/2", manifest, "Content-Type: application/vnd.oci.image.manifest.v1+json"); a.Status != 503 {
