@@ -9,8 +9,9 @@ import (
 )
 
 // CheckMentions returns an *policy.Error, in IAM's words, if the document names
-// an AWS principal that is not there: an account, a user or a role of any
-// account, or a session of a role that is not. Providers and services are not
+// a user or a role that is not there, or a session of a role that is not, of an
+// account that this store knows. Other accounts may be anybody's: what they have
+// is not known here, and nobody calls as theirs. Providers and services are not
 // looked for, as IAM does not. What is there may be gone later, and the document
 // then names nobody by it.
 func CheckMentions(tx Tx, d *policy.Document) error {
@@ -28,8 +29,8 @@ func CheckMentions(tx Tx, d *policy.Document) error {
 
 // mentioned looks for what a policy names. ErrNotFound.
 func mentioned(tx Tx, written string) error {
-	if account, err := name.ParseAccountID(written); err == nil {
-		return accountThere(tx, account)
+	if _, err := name.ParseAccountID(written); err == nil {
+		return nil
 	}
 	if rest, ok := strings.CutPrefix(written, "arn:aws:sts::"); ok {
 		return sessionThere(tx, rest)
@@ -39,37 +40,41 @@ func mentioned(tx Tx, written string) error {
 		if name.RootARN(account) != written {
 			return ErrNotFound
 		}
-		return accountThere(tx, account)
+		return nil
 	}
 	account, kind, path, called, ok := name.ParseDirectoryARN(written)
 	key := PrincipalKey{Account: account, Kind: map[string]PrincipalKind{"user": User, "role": Role}[kind], Name: called}
 	if !ok || key.Kind == 0 {
 		return ErrNotFound
 	}
-	p, err := tx.Principal(key, NoLock)
-	if err == nil && (p.Path != path || p.Key.Name != called) { // decisions compare ARNs to the letter
-		return ErrNotFound
-	}
-	return err
+	// Decisions compare ARNs to the letter.
+	return principalThere(tx, key, func(p Principal) bool { return p.Path == path && p.Key.Name == called })
 }
 
-func accountThere(tx Tx, account name.AccountID) error {
-	_, err := tx.Account(account, NoLock)
-	return err
-}
-
-// sessionThere looks for the role of a session, which has no path there, or for
-// the account of a federated user.
+// sessionThere looks for the role of a session, which has no path there. Of a
+// federated user nothing is kept.
 func sessionThere(tx Tx, rest string) error {
-	owner, rest, _ := strings.Cut(rest, ":")
-	account := name.AccountID(owner)
+	account, rest, _ := strings.Cut(rest, ":")
 	session, ok := strings.CutPrefix(rest, "assumed-role/")
 	if !ok {
-		return accountThere(tx, account)
+		return nil
 	}
 	role, _, _ := strings.Cut(session, "/")
-	p, err := tx.Principal(PrincipalKey{Account: account, Kind: Role, Name: role}, NoLock)
-	if err == nil && p.Key.Name != role {
+	key := PrincipalKey{Account: name.AccountID(account), Kind: Role, Name: role}
+	return principalThere(tx, key, func(p Principal) bool { return p.Key.Name == role })
+}
+
+// principalThere returns ErrNotFound if the account is known, and has no such
+// principal.
+func principalThere(tx Tx, key PrincipalKey, meant func(Principal) bool) error {
+	if _, err := tx.Account(key.Account, NoLock); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	p, err := tx.Principal(key, NoLock)
+	if err == nil && !meant(p) {
 		return ErrNotFound
 	}
 	return err
