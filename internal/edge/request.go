@@ -29,6 +29,7 @@ type Request struct {
 	Principal string // ARN, once known
 	Action    string // IAM action, once known
 	Resource  string // its resource
+	Created   string // ARN of a repository that it created on its way; whatever was answered
 	Err       error  // what was answered with an error
 
 	Service   string // the operation's, as IAM spells it; once known

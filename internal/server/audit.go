@@ -64,7 +64,14 @@ func (a *auditor) ready() error {
 
 // record is for edge.Options.Record.
 func (a *auditor) record(answer edge.Answer) {
-	if a.trail == nil || !kept(answer) {
+	if a.trail == nil {
+		return
+	}
+	if answer.Event.Created != "" {
+		e := a.creation(answer)
+		a.write(&e)
+	}
+	if !kept(answer) {
 		return
 	}
 	e := a.event(answer)
@@ -83,8 +90,8 @@ func (a *auditor) write(e *audit.Event) {
 }
 
 // kept reports whether the trail is about a request: every call of an API, and
-// on /v2/ log-ins, manifests, lists, deletions and refusals. Layers are not in
-// it, nor is what every client asks first, without credentials.
+// on /v2/ log-ins, manifests, lists, deletions, cancelled uploads and refusals.
+// Layers are not in it, nor is what every client asks first, without credentials.
 func kept(answer edge.Answer) bool {
 	r, e := answer.HTTP, answer.Event
 	switch {
@@ -106,6 +113,8 @@ func kept(answer edge.Answer) bool {
 		return r.Method == http.MethodGet
 	case "BatchDeleteImage":
 		return r.Method == http.MethodDelete
+	case "InitiateLayerUpload":
+		return cancels(r, e)
 	}
 	return false
 }

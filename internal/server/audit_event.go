@@ -28,6 +28,9 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 		ErrorCode: e.Code, ErrorMessage: e.Message, RequestID: e.ID, ReadOnly: readOnly(action),
 		ManagementEvent: true, RecipientAccountID: string(a.config.Account),
 	}
+	if cancels(r, e) {
+		out.Name = "CancelLayerUpload"
+	}
 	if out.Name == "" {
 		out.Name = unnamed(r)
 		out.ReadOnly = true
@@ -62,6 +65,23 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 		out.ResponseElements = object([][2]string{{"imageDigest", d}})
 	}
 	return out
+}
+
+// creation is the event of a repository that a push created, which stays
+// whatever becomes of the push.
+func (a *auditor) creation(answer edge.Answer) audit.Event {
+	made := *answer.Event
+	made.Service, made.Operation, made.Action, made.Resource = "ecr", "CreateRepository", "ecr:CreateRepository", made.Created
+	made.Err, made.Code, made.Message = nil, "", ""
+	_, repository, _ := strings.Cut(made.Created, ":repository/")
+	out := a.event(edge.Answer{HTTP: answer.HTTP, Event: &made, Status: http.StatusCreated})
+	out.RequestParameters, out.ResponseElements = object([][2]string{{"repositoryName", repository}}), nil
+	return out
+}
+
+// cancels reports whether a request ends an upload, which has no name at AWS.
+func cancels(r *http.Request, e *edge.Request) bool {
+	return e.Operation == "InitiateLayerUpload" && r.Method == http.MethodDelete
 }
 
 // splitARN returns the parts of an ARN. False: it is none, such as *.

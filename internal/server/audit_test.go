@@ -92,6 +92,7 @@ func TestWhatIsInTheTrail(t *testing.T) {
 		{"docker login", func() { s.Do(login, "GET", "/v2/", nil) }, []string{"Root ecr:RegistryLogin"}},
 		{"a failed log-in", func() { s.Do(wrong, "GET", "/v2/", nil) }, []string{"Unknown ecr:RegistryLogin UNAUTHORIZED"}},
 		{"a push", func() { s.PushImage(login, "some/app", "1", []byte("{}"), []byte("layer")) }, []string{
+			`Root ecr:CreateRepository on repository/some/app {"repositoryName":"some/app"}`,
 			`Root ecr:PutImage on repository/some/app {"repositoryName":"some/app","imageTag":"1"}`}},
 		{"a pull", func() { s.Do(login, "GET", "/v2/some/app/manifests/1", nil) }, []string{
 			`Root ecr:BatchGetImage on repository/some/app {"repositoryName":"some/app","imageTag":"1"}`}},
@@ -103,6 +104,13 @@ func TestWhatIsInTheTrail(t *testing.T) {
 			`Unknown ecr:GetDownloadUrlForLayer UNAUTHORIZED {"repositoryName":"some/app","layerDigest":"` + digest + `"}`}},
 		{"a deletion", func() { s.Do(login, "DELETE", "/v2/some/app/manifests/"+digest, nil) }, []string{
 			`Root ecr:BatchDeleteImage on repository/some/app {"repositoryName":"some/app","imageDigest":"` + digest + `"}`}},
+		{"an upload that is cancelled", func() {
+			begun := s.Do(login, "POST", "/v2/some/app/blobs/uploads/", nil)
+			s.Do(login, "DELETE", begun.Header.Get("Location"), nil)
+		}, []string{`Root ecr:CancelLayerUpload on repository/some/app {"repositoryName":"some/app"}`}},
+		{"a push that fails after it created the repository", func() {
+			s.Do(login, "POST", "/v2/other/app/blobs/uploads/?digest="+digest, []byte("something else"))
+		}, []string{`Root ecr:CreateRepository on repository/other/app {"repositoryName":"other/app"}`}},
 		{"a call of ECR", func() {
 			_, _ = s.ECR().PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String("some/app"), ImageTag: aws.String("3"), ImageManifest: aws.String("nonsense")})
 		}, []string{`Root ecr:PutImage InvalidParameterException on repository/some/app ` +
@@ -237,20 +245,21 @@ func TestATrailThatCannotBeWritten(t *testing.T) {
 	s := testkit.Start(t)
 	login := s.Login()
 	manifest, _ := s.PushImage(login, "app", "1", []byte("{}"), []byte("layer"))
+	registry := s.ECR(once)
+	security := sts.NewFromConfig(s.AWS(), func(o *sts.Options) { o.RetryMaxAttempts = 1 })
 	restore := limitFiles(t, 0)
 	if a := s.Do(login, "GET", "/v2/app/manifests/1", nil); a.Status != 200 || !bytes.Equal(a.Body, manifest) {
 		t.Errorf("a pull that cannot be recorded: %d", a.Status)
 	}
-	_, err := s.ECR(once).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
+	_, err := registry.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
 	checkAWS(t, err, 0, "")
-	security := sts.NewFromConfig(s.AWS(), func(o *sts.Options) { o.RetryMaxAttempts = 1 })
 	_, err = security.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	checkAWS(t, err, 0, "")
 	_, err = security.GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
 	checkAWS(t, err, 503, "ServiceUnavailable")
-	_, err = s.ECR(once).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	_, err = registry.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
 	checkAWS(t, err, 500, "ServerException")
-	_, err = s.ECR(once).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("other")})
+	_, err = registry.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("other")})
 	checkAWS(t, err, 500, "ServerException")
 	if a := s.Do(login, "PUT", "/v2/app/manifests/2", manifest, "Content-Type: application/vnd.oci.image.manifest.v1+json"); a.Status != 503 {
 		t.Errorf("a push that cannot be recorded: %d", a.Status)

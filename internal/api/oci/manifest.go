@@ -96,6 +96,9 @@ func (f *front) putManifest(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := f.still(c, "ecr:PutImage"); err != nil {
+		return err
+	}
 	image, err := f.Catalogue.PutImage(c.r.Context(), put)
 	if fault.Is(err, fault.RepositoryNotFound) {
 		if err = f.createForManifest(c, put, err); err == nil {
@@ -163,7 +166,13 @@ func (f *front) createOnPush(c *call, missing error) error {
 	if err := f.mayCreate(c, missing); err != nil {
 		return err
 	}
-	_, err := f.Catalogue.EnsureRepository(c.r.Context(), c.key)
+	_, err := f.Catalogue.CreateRepository(c.r.Context(), c.key, registry.Defaults(), nil)
+	switch {
+	case err == nil:
+		edge.From(c.r.Context()).Created = name.RepositoryARN(c.key.Registry, c.key.Name)
+	case fault.Is(err, fault.RepositoryExists): // somebody else was faster
+		return nil
+	}
 	return err
 }
 
