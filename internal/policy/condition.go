@@ -201,6 +201,9 @@ func (c *condition) meets(e *evaluation, s string, forAllow bool) bool {
 // compare reports whether the request's value s stands to v as the operator
 // without its negation asks. A value that is not of the family does not.
 func (c *condition) compare(e *evaluation, v *value, s string) (matched, known bool) {
+	if c.family != stringLike && !e.spend(c.steps(s)) {
+		return false, false
+	}
 	switch c.family {
 	case stringLike:
 		return v.text.matches(e, s)
@@ -219,7 +222,7 @@ func (c *condition) compare(e *evaluation, v *value, s string) (matched, known b
 		case stringFold:
 			return strings.EqualFold(pattern, s), true
 		}
-		return matchARN(pattern, s), true
+		return matchARN(pattern, s, &e.left), true
 	case numeric:
 		n, ok := parseNumber(s)
 		return ok && c.order.met(n.compare(v.number)), true
@@ -237,6 +240,20 @@ func (c *condition) compare(e *evaluation, v *value, s string) (matched, known b
 		return err == nil && v.network.Contains(a.Unmap().WithZone("")), true
 	}
 	return false, true
+}
+
+// steps returns what a comparison with the request's value takes, but for the
+// matching of patterns.
+func (c *condition) steps(s string) int {
+	switch c.family {
+	case stringEqual: // ends where the policy's own text ends
+		return compareSteps
+	case numeric, address, arnLike:
+		return parseSteps + len(s)/16
+	case date:
+		return dateSteps + len(s)
+	}
+	return compareSteps + len(s)
 }
 
 // met reports whether the sign of a comparison is one the order asks for.

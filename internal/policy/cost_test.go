@@ -82,6 +82,103 @@ func TestHostilePatternsEnd(t *testing.T) {
 	}
 }
 
+// hostile are as many documents as a user may have, of patterns made to match
+// badly, and the value that they are made for.
+func hostile(t *testing.T, effect, condition string) ([]policy.Named, string) {
+	var all []policy.Named
+	for range 110 {
+		d, err := policy.Parse(policy.Identity, `{"Version": "2012-10-17", "Statement": {"Effect": "`+effect+`", "Action": "*", "Resource": "*", "Condition": {`+condition+`}}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, policy.Named{Document: d})
+	}
+	return all, strings.Repeat("a", 60<<10)
+}
+
+// TestADecisionHasABudget: however patterns and values are made, a decision
+// ends soon, and as a denial if nothing else came out by then.
+func TestADecisionHasABudget(t *testing.T) {
+	bad := "*" + strings.Repeat("a", 1800) + "?b"
+	dates := strings.TrimSuffix(strings.Repeat(`"2030",`, 800), ",")
+	everything, err := policy.Parse(policy.Identity, `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, condition := range map[string]string{
+		"a pattern":                  `"StringLike": {"aws:UserAgent": "` + bad + `"}`,
+		"a pattern of an ARN":        `"ArnLike": {"aws:UserAgent": "arn:*:*:*:*:` + bad + `"}`,
+		"a pattern of many values":   `"ForAnyValue:StringLike": {"aws:TagKeys": "` + bad + `"}`,
+		"a pattern with a variable":  `"StringLike": {"aws:UserAgent": "` + bad + `${aws:username}"}`,
+		"a long variable":            `"StringEquals": {"aws:UserAgent": "` + strings.Repeat("${aws:UserAgent}", 100) + `"}`,
+		"times that are none":        `"DateEquals": {"aws:UserAgent": [` + dates + `]}`,
+		"a negation that would hold": `"StringNotLike": {"aws:UserAgent": "` + bad + `"}`,
+	} {
+		for _, effect := range []string{"Allow", "Deny"} {
+			t.Run(effect+" by "+name, func(t *testing.T) {
+				documents, value := hostile(t, effect, condition)
+				if effect == "Deny" { // nobody can tell whether one matches
+					documents = append([]policy.Named{{Document: everything}}, documents...)
+				}
+				r := ask("ecr:PutImage", "app")
+				steps := 0
+				r.Steps = &steps
+				if strings.HasPrefix(name, "a pattern of an ARN") {
+					value = "arn:aws:ecr:eu-west-1:1:" + value
+				}
+				r.Keys = func(key string) []string {
+					switch key {
+					case "aws:username":
+						return []string{"b"}
+					case "aws:tagkeys":
+						return []string{value, value, value}
+					}
+					return []string{value}
+				}
+				d := policy.Evaluate(r, policy.Policies{Identity: documents})
+				if d.Allowed || !d.TooCostly || d.Explicit {
+					t.Errorf("got %+v", d)
+				}
+				if want := "because matching the policies with the request takes too long"; d.Because("ecr:PutImage") != want {
+					t.Errorf("got %q", d.Because("ecr:PutImage"))
+				}
+				if steps > 5<<20 {
+					t.Errorf("a decision took %d steps", steps)
+				}
+				before := steps
+				if _, lines := policy.Explain(r, policy.Policies{Identity: documents}); len(lines) != len(documents) || lines[len(lines)-1].Matched {
+					t.Errorf("%d lines, the last %+v", len(lines), lines[len(lines)-1])
+				}
+				if steps-before > 10<<20 {
+					t.Errorf("an explanation took %d steps", steps-before)
+				}
+			})
+		}
+	}
+}
+
+// TestManyPoliciesAreWithinTheBudget: what the quotas allow is decided.
+func TestManyPoliciesAreWithinTheBudget(t *testing.T) {
+	const quota = 6144
+	one := `{"Effect": "Allow", "Action": "ecr:*", "Resource": "arn:aws:ecr:*:*:repository/${aws:username}/?pp/*x", "Condition": {"StringLike": {"aws:username": "b?b*"}}}`
+	text := `{"Version": "2012-10-17", "Statement": [` + strings.TrimSuffix(strings.Repeat(one+",", quota/len(one)), ",") + `]}`
+	var all []policy.Named
+	for range 110 {
+		d, err := policy.Parse(policy.Identity, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, policy.Named{Document: d})
+	}
+	steps := 0
+	r := ask("ecr:PutImage", "alice/app/"+strings.Repeat("x", 200)+"y")
+	r.Steps = &steps
+	if d := policy.Evaluate(r, policy.Policies{Identity: all}); d.TooCostly || d.Allowed {
+		t.Errorf("got %+v after %d steps", d, steps)
+	}
+	t.Logf("%d steps", steps)
+}
+
 func BenchmarkEvaluate(b *testing.B) {
 	for _, c := range costs {
 		b.Run(c.name, func(b *testing.B) {

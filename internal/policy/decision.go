@@ -43,11 +43,17 @@ type Decision struct {
 	Statement int    // from 0
 	Sid       string
 
+	// TooCostly says that a denial is for want of an answer: matching the
+	// policies with the request took more than one decision may.
+	TooCostly bool
+
 	// Depends says that a condition or a variable was looked at: another
 	// request for the same principal, action and resource may be answered
 	// differently. If it is false, the answer holds for all of them.
 	Depends bool
 }
+
+const tooCostly = "matching the policies with the request takes too long"
 
 // Because returns why a request was denied, in the half-sentence that AWS adds
 // to a denial (IAM User Guide, troubleshoot access denied), and nothing if it
@@ -56,6 +62,8 @@ func (d Decision) Because(action string) string {
 	switch {
 	case d.Allowed:
 		return ""
+	case d.TooCostly:
+		return "because " + tooCostly
 	case d.Explicit:
 		return "with an explicit deny in " + layerNames[d.Layer].article + layerNames[d.Layer].name
 	}

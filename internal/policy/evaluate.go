@@ -16,6 +16,9 @@ type Request struct {
 	// Keys returns the values of a condition key, given in lower case; none if
 	// the request has no such key. Binary values are base64. It may be nil.
 	Keys func(key string) []string
+
+	// Steps grows by how much work the decision was, if it is not nil.
+	Steps *int
 }
 
 // Named is a document and the name that decisions call it by. Without a
@@ -36,7 +39,8 @@ type Policies struct {
 	Trust    []Named // of the role that is assumed: not empty then, and must allow
 }
 
-// Evaluate decides.
+// Evaluate decides. Policies that take more steps than an evaluation may are a
+// denial.
 //
 // A Deny that matches, in any document, denies. Else, in the resource's own
 // account:
@@ -61,8 +65,10 @@ type Policies struct {
 func Evaluate(r Request, p Policies) Decision {
 	// Written out, and space beside e: the compiler then keeps both on the stack.
 	var space [64]byte
-	e := evaluation{request: &r, action: appendLower(space[:0], r.Action), bounded: len(p.Boundary) > 0}
-	return e.decide(&p)
+	e := evaluation{request: &r, action: appendLower(space[:0], r.Action), bounded: len(p.Boundary) > 0, left: budget}
+	d := e.decide(&p)
+	e.report()
+	return d
 }
 
 // evaluation is one decision under way.
@@ -71,6 +77,7 @@ type evaluation struct {
 	action  []byte    // in lower case
 	bounded bool      // the principal has a permissions boundary
 	depends bool      // a key was looked up
+	left    int       // of the budget; below zero: spent
 	absent  *[]string // collects keys without a value; nil: not asked for
 
 	buffer [256]byte // where values with variables are made
@@ -89,7 +96,7 @@ type found struct {
 func (e *evaluation) lookup(key string) []string {
 	e.depends = true
 	var got []string
-	if e.request.Keys != nil {
+	if e.request.Keys != nil && e.spend(lookupSteps) {
 		got = e.request.Keys(key)
 	}
 	if e.absent != nil && len(got) == 0 {
@@ -104,6 +111,9 @@ func (e *evaluation) decide(p *Policies) Decision {
 		if d := e.layer(Layer(l), documents, &allows[l]); d.Explicit {
 			d.Depends = e.depends
 			return d
+		}
+		if e.spent() {
+			return Decision{Layer: Layer(l), Statement: -1, TooCostly: true, Depends: e.depends}
 		}
 	}
 	d := e.weigh(p, &allows)
@@ -195,6 +205,8 @@ func (e *evaluation) layer(l Layer, documents []Named, allow *found) Decision {
 				s := &d.statements[at]
 				g, why := e.statement(s)
 				switch {
+				case why.mismatch == byBudget:
+					return Decision{}
 				case why.mismatch != matches:
 				case !s.allow:
 					return Decision{Explicit: true, Layer: l, Policy: documents[i].Name, Statement: int(at), Sid: s.sid}

@@ -11,6 +11,7 @@ const (
 	byPrincipal
 	byResource
 	byCondition
+	byBudget // it is not known: the evaluation's steps are spent
 )
 
 // reason is a mismatch, and which condition it was.
@@ -23,6 +24,14 @@ type reason struct {
 // names the principal. The elements that cost least and need no keys come
 // first, so that Depends is true for few.
 func (e *evaluation) statement(s *statement) (grade, reason) {
+	g, why := e.mismatched(s)
+	if e.spent() {
+		return unnamed, reason{mismatch: byBudget}
+	}
+	return g, why
+}
+
+func (e *evaluation) mismatched(s *statement) (grade, reason) {
 	if !e.actionMatches(s) {
 		return unnamed, reason{mismatch: byAction}
 	}
@@ -43,7 +52,7 @@ func (e *evaluation) statement(s *statement) (grade, reason) {
 
 func (e *evaluation) actionMatches(s *statement) bool {
 	for _, pattern := range s.actions {
-		if glob(pattern, e.action) {
+		if glob(pattern, e.action, &e.left) {
 			return !s.notActions
 		}
 	}
@@ -102,26 +111,29 @@ type Line struct {
 }
 
 // Explain decides as Evaluate does, and tells of every statement of every
-// document, in order, whether it matched and why.
+// document, in order, whether it matched and why. The statements have a budget
+// of their own, together.
 func Explain(r Request, p Policies) (Decision, []Line) {
 	var lines []Line
+	e := evaluation{request: &r, action: appendLower(nil, r.Action), bounded: len(p.Boundary) > 0, left: budget}
 	for l, documents := range p.byLayer() {
 		for _, named := range documents {
 			if named.Document == nil {
 				continue
 			}
 			for at := range named.Document.statements {
-				lines = append(lines, explain(&r, &p, Layer(l), named, at))
+				lines = append(lines, e.explain(Layer(l), named, at))
 			}
 		}
 	}
+	e.report()
 	return Evaluate(r, p), lines
 }
 
-func explain(r *Request, p *Policies, l Layer, named Named, at int) Line {
+func (e *evaluation) explain(l Layer, named Named, at int) Line {
 	s := &named.Document.statements[at]
 	line := Line{Layer: l, Policy: named.Name, Statement: at, Sid: s.sid, Allow: s.allow, Start: s.start, End: s.end}
-	e := evaluation{request: r, action: appendLower(nil, r.Action), bounded: len(p.Boundary) > 0, absent: &line.Missing}
+	e.absent = &line.Missing
 	g, why := e.statement(s)
 	line.Matched = why.mismatch == matches
 	line.Why = e.phrase(s, g, why)
@@ -148,6 +160,8 @@ func (e *evaluation) phrase(s *statement, g grade, why reason) string {
 		return not(s.notPrincipals, "Principal", who)
 	case byResource:
 		return not(s.notResources, "Resource", e.request.Resource)
+	case byBudget:
+		return tooCostly
 	case byCondition:
 		c := &s.conditions[why.condition]
 		return "Condition " + c.name + " of " + c.written + " does not hold"

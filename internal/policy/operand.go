@@ -118,7 +118,7 @@ func splitARN(s string) (arn, bool) {
 
 // matchARN compares part by part: a star does not reach over a colon, except
 // within the last part.
-func matchARN(pattern, s string) bool {
+func matchARN(pattern, s string, left *int) bool {
 	p, ok := splitARN(pattern)
 	if !ok {
 		return false
@@ -128,7 +128,7 @@ func matchARN(pattern, s string) bool {
 	}
 	a, _ := splitARN(s)
 	for i := range p {
-		if !glob(p[i], a[i]) {
+		if !glob(p[i], a[i], left) {
 			return false
 		}
 	}

@@ -201,8 +201,10 @@ func (d *Document) conditions(from *draft, s *statement) string {
 		}
 		for _, key := range m.value.members {
 			c.key, c.written, c.values = lower(key.name), key.name, nil
+			// What no value could meet, or every value, is a mistake, and a
+			// dangerous one.
 			all, ok := key.value.scalars()
-			if !ok {
+			if !ok || len(all) == 0 {
 				return syntaxErrors
 			}
 			for _, text := range all {

@@ -21,11 +21,16 @@ func hasWildcard(pattern string) bool {
 
 // glob reports whether the whole of s matches the compiled pattern. It
 // remembers only the last star: the earlier ones took the least they could,
-// and more would not help. Its cost is at most len(p)*len(s). A character is a
-// rune, or a byte that belongs to none.
-func glob[P, S string | []byte](p P, s S) bool {
+// and more would not help. Its cost is at most len(p)*len(s), so each step is
+// taken off what is left; nothing matches when that is below zero. A character
+// is a rune, or a byte that belongs to none.
+func glob[P, S string | []byte](p P, s S, left *int) bool {
 	at, star, mark := 0, -1, 0
 	for i := 0; i < len(s); {
+		if *left--; *left < 0 {
+			*left = -1
+			return false
+		}
 		switch {
 		case at < len(p) && p[at] == anyRun:
 			star, mark = at, i
@@ -76,8 +81,9 @@ func appendLower(b []byte, s string) []byte {
 }
 
 // like is glob for a pattern that is known beforehand: runs are what stands
-// between its stars. Its cost is about len(s), whatever the pattern.
-func like(runs []string, s string) bool {
+// between its stars. Its cost is about len(s), whatever the pattern, and is taken
+// off what is left.
+func like(runs []string, s string, left *int) bool {
 	first, last := runs[0], runs[len(runs)-1]
 	if len(runs) == 1 {
 		return s == first
@@ -86,6 +92,10 @@ func like(runs []string, s string) bool {
 		return false
 	}
 	s = s[len(first) : len(s)-len(last)]
+	if *left -= len(s) / 4; *left < 0 {
+		*left = -1
+		return false
+	}
 	for _, run := range runs[1 : len(runs)-1] {
 		at := strings.Index(s, run)
 		if at < 0 {
@@ -191,7 +201,8 @@ func variable(s string) (part, bool) {
 }
 
 // expand returns the value with its variables replaced, and false if one has
-// no value: a key that is absent or has several values, and no default.
+// no value: a key that is absent or has several values, and no default. It has
+// none either when the budget is spent.
 func (t template) expand(e *evaluation) ([]byte, bool) {
 	b := e.buffer[:0]
 	for _, p := range t.parts {
@@ -201,6 +212,9 @@ func (t template) expand(e *evaluation) ([]byte, bool) {
 		}
 		switch got := e.lookup(p.key); {
 		case len(got) == 1:
+			if !e.spend(len(got[0])) {
+				return nil, false
+			}
 			b = append(b, strings.ToValidUTF8(got[0], "\uFFFD")...)
 		case p.fallback && len(got) == 0:
 			b = append(b, p.literal...)
@@ -215,11 +229,13 @@ func (t template) expand(e *evaluation) ([]byte, bool) {
 // value could be made.
 func (t template) matches(e *evaluation, s string) (matched, known bool) {
 	switch {
+	case !e.spend(compareSteps):
+		return false, false
 	case t.runs != nil:
-		return like(t.runs, s), true
+		return like(t.runs, s, &e.left), true
 	case t.parts == nil:
-		return glob(t.fixed, s), true
+		return glob(t.fixed, s, &e.left), true
 	}
 	b, ok := t.expand(e)
-	return ok && glob(b, s), ok
+	return ok && glob(b, s, &e.left), ok
 }

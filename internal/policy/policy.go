@@ -8,8 +8,9 @@
 //  3. A document is compiled when it is parsed, and immutable. Deciding
 //     allocates nothing per document or statement, but where a condition that
 //     is reached compares base64 or variables; statements are found by their
-//     action. Matching costs at most the size of the documents times the
-//     length of the value matched: no pattern is worse.
+//     action. No pattern costs more than its length times that of the value
+//     matched, and no decision more than some milliseconds: one that would is
+//     a denial.
 //  4. What Parse returned without an error has no element, operator, action or
 //     ARN that the evaluator does not know. Nothing is ignored.
 //  5. A value that is put in the place of a policy variable is literal: it

@@ -1,0 +1,34 @@
+package policy
+
+// budget is how many steps one evaluation may take: about a step per character
+// that a pattern and a value have in common. All the documents that IAM's
+// quotas let a principal have take a fraction of it, and all of it is gone in
+// milliseconds. It bounds what a pattern can cost that was made to match badly
+// a value which its maker sends: without it, that is the product of their
+// lengths.
+const budget = 4 << 20
+
+// What comparisons take beside the characters they go through.
+const (
+	lookupSteps  = 16
+	compareSteps = 1
+	parseSteps   = 16  // of numbers and addresses
+	dateSteps    = 256 // a text that is no time is tried in every layout
+)
+
+// spend takes steps off the budget and reports whether they were in it.
+func (e *evaluation) spend(steps int) bool {
+	e.left -= min(steps, e.left+1)
+	return e.left >= 0
+}
+
+// spent reports whether the budget is gone. Then nothing matches any more, and
+// nothing is allowed: a Deny could stand behind.
+func (e *evaluation) spent() bool { return e.left < 0 }
+
+// report tells who wants to know how much was spent.
+func (e *evaluation) report() {
+	if e.request.Steps != nil {
+		*e.request.Steps += budget - max(e.left, 0)
+	}
+}
