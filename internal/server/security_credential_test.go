@@ -365,21 +365,21 @@ func TestWhatIsTakenBackIsGoneAtTheNextRequest(t *testing.T) {
 		must(t, err)
 		p.key, p.secret, p.token = *got.Credentials.AccessKeyId, *got.Credentials.SecretAccessKey, *got.Credentials.SessionToken
 		login := p.login(t)
-		try := func() (sdk error, v2 int) {
+		try := func() (v2 int, sdk error) {
 			_, sdk = p.ecr().ListImages(ctx, &ecr.ListImagesInput{RepositoryName: aws.String("team/app")})
-			return sdk, s.Do(login, "GET", "/v2/team/app/tags/list", nil).Status
+			return s.Do(login, "GET", "/v2/team/app/tags/list", nil).Status, sdk
 		}
-		if sdk, v2 := try(); sdk != nil || v2 != 200 {
+		if v2, sdk := try(); sdk != nil || v2 != 200 {
 			t.Fatalf("before: %v, %d", sdk, v2)
 		}
 		_, err = admin.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: own})
 		must(t, err)
-		if sdk, v2 := try(); code(sdk) != "AccessDeniedException" || v2 != 403 {
+		if v2, sdk := try(); code(sdk) != "AccessDeniedException" || v2 != 403 {
 			t.Errorf("without its policy: %v, %d", sdk, v2)
 		}
 		_, err = admin.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: role})
 		must(t, err)
-		if sdk, v2 := try(); sdk == nil || v2 != 401 {
+		if v2, sdk := try(); sdk == nil || v2 != 401 {
 			t.Errorf("without the role: %v, %d", sdk, v2)
 		}
 	})
