@@ -2,9 +2,7 @@ package policy
 
 import (
 	_ "embed"
-	"encoding/json"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 )
 
@@ -17,66 +15,56 @@ type ManagedPolicy struct {
 	CreatedAt                 time.Time
 }
 
-// managedRow is what AWS says of a managed policy besides its document (AWS
-// Managed Policy Reference Guide). The id of AmazonEC2ContainerRegistryPullOnly
-// is not published: the one here only has its form.
-type managedRow struct{ arn, id, created, description string }
-
-// managedRows are by name without regard to case, as all lists of policies.
-var managedRows = []managedRow{
-	{"arn:aws:iam::aws:policy/AdministratorAccess", "ANPAIWMBCKSKIEE64ZLYK", "2015-02-06T18:39:46Z", "Every action on every resource."},
-	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess", "ANPAIESRL7KD7IIVF6V4W", "2015-12-21T17:06:48Z", "Every action on repositories and registries."},
-	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPowerUser", "ANPAJDNE5PIHROIBGGDDW", "2015-12-21T17:05:33Z", "Push and pull of images, without deleting and without changes of policies."},
-	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly", "ANPAZKAPJZG4PULLONLY2", "2024-10-04T16:58:00Z", "Pull of images."},
-	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly", "ANPAIFYZPA37OOHVIH7KQ", "2015-12-21T17:04:15Z", "Reading of repositories and pull of images."},
-	{"arn:aws:iam::aws:policy/PowerUserAccess", "ANPAJYRXTHIB4FOVS3ZXS", "2015-02-06T18:39:47Z", "Every action on every resource but the management of identities."},
-	{"arn:aws:iam::aws:policy/ReadOnlyAccess", "ANPAILL3HVNFSB6DCOWYQ", "2015-02-06T18:39:48Z", "Every action that only reads."},
+// managed is what AWS says of its policies (AWS Managed Policy Reference Guide),
+// by name without regard to case, as all lists of policies. The id of
+// AmazonEC2ContainerRegistryPullOnly is not published: the one here only has
+// its form.
+var managed = []ManagedPolicy{
+	{"arn:aws:iam::aws:policy/AdministratorAccess", "AdministratorAccess", "/", "ANPAIWMBCKSKIEE64ZLYK", "Every action on every resource.", administratorAccess, time.Date(2015, 2, 6, 18, 39, 46, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess", "AmazonEC2ContainerRegistryFullAccess", "/", "ANPAIESRL7KD7IIVF6V4W", "Every action on repositories and registries.", amazonEC2ContainerRegistryFullAccess, time.Date(2015, 12, 21, 17, 6, 48, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryPowerUser", "/", "ANPAJDNE5PIHROIBGGDDW", "Push and pull of images, without deleting and without changes of policies.", amazonEC2ContainerRegistryPowerUser, time.Date(2015, 12, 21, 17, 5, 33, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryPullOnly", "/", "ANPAZKAPJZG4PULLONLY2", "Pull of images.", amazonEC2ContainerRegistryPullOnly, time.Date(2024, 10, 4, 16, 58, 0, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryReadOnly", "/", "ANPAIFYZPA37OOHVIH7KQ", "Reading of repositories and pull of images.", amazonEC2ContainerRegistryReadOnly, time.Date(2015, 12, 21, 17, 4, 15, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/PowerUserAccess", "PowerUserAccess", "/", "ANPAJYRXTHIB4FOVS3ZXS", "Every action on every resource but the management of identities.", powerUserAccess, time.Date(2015, 2, 6, 18, 39, 47, 0, time.UTC)},
+	{"arn:aws:iam::aws:policy/ReadOnlyAccess", "ReadOnlyAccess", "/", "ANPAILL3HVNFSB6DCOWYQ", "Every action that only reads.", readOnlyAccess, time.Date(2015, 2, 6, 18, 39, 48, 0, time.UTC)},
 }
 
-// managedJSON has the documents by ARN.
-//
-//go:embed managed.json
-var managedJSON []byte
+//go:embed managed/AdministratorAccess.json
+var administratorAccess string
 
-// managed puts rows and documents together once. That they fit is tested.
-var managed = sync.OnceValue(func() map[string]ManagedPolicy {
-	var documents map[string]json.RawMessage
-	if err := json.Unmarshal(managedJSON, &documents); err != nil {
-		return nil
-	}
-	all := make(map[string]ManagedPolicy, len(managedRows))
-	for _, row := range managedRows {
-		created, err := time.Parse(time.RFC3339, row.created)
-		if err != nil || documents[row.arn] == nil {
-			continue
-		}
-		at := strings.LastIndexByte(row.arn, '/')
-		all[row.arn] = ManagedPolicy{
-			ARN: row.arn, Name: row.arn[at+1:], Path: row.arn[strings.IndexByte(row.arn, '/') : at+1], UniqueID: row.id,
-			Description: row.description, Document: strings.ReplaceAll(string(documents[row.arn]), "\n    ", "\n"), CreatedAt: created,
-		}
-	}
-	return all
-})
+//go:embed managed/AmazonEC2ContainerRegistryFullAccess.json
+var amazonEC2ContainerRegistryFullAccess string
 
-// ManagedDocument returns the document of the managed policy of AWS's that has the ARN.
-// Letter case counts, and there is one spelling: ok is false for any other.
+//go:embed managed/AmazonEC2ContainerRegistryPowerUser.json
+var amazonEC2ContainerRegistryPowerUser string
+
+//go:embed managed/AmazonEC2ContainerRegistryPullOnly.json
+var amazonEC2ContainerRegistryPullOnly string
+
+//go:embed managed/AmazonEC2ContainerRegistryReadOnly.json
+var amazonEC2ContainerRegistryReadOnly string
+
+//go:embed managed/PowerUserAccess.json
+var powerUserAccess string
+
+//go:embed managed/ReadOnlyAccess.json
+var readOnlyAccess string
+
+// ManagedPolicyOf returns the managed policy of AWS's that has the ARN. Letter
+// case counts, and there is one spelling: ok is false for any other.
+func ManagedPolicyOf(arn string) (p ManagedPolicy, ok bool) {
+	i := slices.IndexFunc(managed, func(p ManagedPolicy) bool { return p.ARN == arn })
+	if i < 0 {
+		return ManagedPolicy{}, false
+	}
+	return managed[i], true
+}
+
+// ManagedDocument returns the document of the managed policy that has the ARN.
 func ManagedDocument(arn string) (document string, ok bool) {
-	p, ok := managed()[arn]
+	p, ok := ManagedPolicyOf(arn)
 	return p.Document, ok
 }
 
-// ManagedPolicyOf returns the managed policy of AWS's that has the ARN.
-func ManagedPolicyOf(arn string) (ManagedPolicy, bool) {
-	p, ok := managed()[arn]
-	return p, ok
-}
-
 // ManagedPolicies returns all of AWS's that there are, by name.
-func ManagedPolicies() []ManagedPolicy {
-	all := make([]ManagedPolicy, 0, len(managedRows))
-	for _, row := range managedRows {
-		all = append(all, managed()[row.arn])
-	}
-	return all
-}
+func ManagedPolicies() []ManagedPolicy { return slices.Clone(managed) }
