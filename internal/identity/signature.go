@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -11,8 +12,9 @@ import (
 
 // Pending is a signed request whose body is still to be read.
 type Pending interface {
-	// Finish proves the signature over the body's SHA-256, in lower-case hex.
-	// The fault's reason is SignatureInvalid.
+	// Finish proves the signature over the body's SHA-256, in lower-case hex,
+	// and that the credential still works: a body may take long. The reasons of
+	// faults are SignatureInvalid and those of Begin.
 	Finish(payloadSHA256 string) (Caller, error)
 }
 
@@ -35,12 +37,16 @@ func (a *Authority) Begin(r *sigv4.Request, service string) (Pending, error) {
 	if err != nil {
 		return nil, err
 	}
+	version, err := a.seen(r, s)
+	if err != nil {
+		return nil, err
+	}
 	secret, caller, err := a.signer(r, s)
 	if err != nil {
 		t.end(err)
 		return nil, err
 	}
-	p := &pending{authority: a, attempt: t, secret: secret, caller: caller, signed: s, expected: sigv4.Expectation{
+	p := &pending{authority: a, attempt: t, request: r, version: version, secret: secret, caller: caller, signed: s, expected: sigv4.Expectation{
 		Service: service,
 		Region: func(region string) bool {
 			return a.config.Regions(name.Region(region)) || globalRegion[service] == name.Region(region) && region != ""
@@ -52,6 +58,22 @@ func (a *Authority) Begin(r *sigv4.Request, service string) (Pending, error) {
 	}
 	p.caller.Region = name.Region(s.Scope.Region)
 	return p, nil
+}
+
+// seen returns the store's version that a request's signer is looked up at or
+// after. A key of the configuration is none of the store's: 0.
+func (a *Authority) seen(r *sigv4.Request, s *sigv4.Signed) (int64, error) {
+	if _, given := a.given[s.KeyID]; given {
+		return 0, nil
+	}
+	return a.AccessVersion(r.Context())
+}
+
+// AccessVersion returns a number that is another one after anything changed on
+// which a credential or a permission stands. It costs next to nothing.
+func (a *Authority) AccessVersion(ctx context.Context) (int64, error) {
+	version, err := a.config.Store.RecentAccessVersion(ctx)
+	return version, storeFault(err)
 }
 
 // signer returns whom the request says it is from, with the secret that proves
@@ -93,6 +115,8 @@ func unknown(err error) error {
 type pending struct {
 	authority *Authority
 	attempt   attempt
+	request   *sigv4.Request
+	version   int64 // of the store, at Begin
 	secret    Secret
 	caller    Caller
 	signed    *sigv4.Signed
@@ -104,9 +128,31 @@ type pending struct {
 func (p *pending) Finish(payloadSHA256 string) (Caller, error) {
 	err := p.signed.Verify(p.expected, p.secret.Reveal(), payloadSHA256)
 	p.attempt.end(err)
+	if err == nil {
+		err = p.again()
+	}
 	if err != nil {
 		return Caller{}, err
 	}
 	p.authority.record(p.caller, p.caller.Region, p.expected.Service)
 	return p.caller, nil
+}
+
+// again looks once more for whom the signature is of, if that may be another
+// since Begin, or nobody.
+func (p *pending) again() error {
+	version, err := p.authority.seen(p.request, p.signed)
+	if err != nil || version == p.version {
+		return err
+	}
+	secret, caller, err := p.authority.signer(p.request, p.signed)
+	if err != nil {
+		return err
+	}
+	if secret.Reveal() != p.secret.Reveal() { // another key under the same id did not sign
+		return fault.New(fault.CredentialUnknown)
+	}
+	caller.Region = p.caller.Region
+	p.caller = caller
+	return nil
 }

@@ -129,6 +129,39 @@ func TestSTSMayBeSignedForTheGlobalRegionOrAServedOne(t *testing.T) {
 	wantReason(t, err, fault.SignatureInvalid)
 }
 
+func TestWhatEndsWhileTheBodyArrivesSignsNothing(t *testing.T) {
+	ends := userEnds("alice")
+	ends["something else changes"] = func(w *world) { w.user(account, "bob") }
+	for what, end := range ends {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.user(account, "alice")
+			session, err := w.IssueOwnSession(ctx, w.as(keyOf("alice")), time.Hour)
+			w.must(err)
+			var all []identity.Pending
+			for _, c := range []sigv4.Credentials{keyOf("alice"), credentialsOf(session)} {
+				p, err := w.Begin(w.signed(c), "ecr")
+				w.must(err)
+				all = append(all, p)
+			}
+			end(w)
+			for _, p := range all {
+				caller, err := p.Finish(bodyHash("{}"))
+				if what == "something else changes" {
+					if err != nil || caller.Name != "alice" || caller.Region != region {
+						t.Errorf("got %+v, %v", caller, err)
+					}
+					continue
+				}
+				wantReason(t, err, fault.CredentialUnknown)
+				if caller != (identity.Caller{}) {
+					t.Errorf("and yet a caller: %+v", caller)
+				}
+			}
+		})
+	}
+}
+
 // The fronts' authenticators are met without an adapter.
 var (
 	_ awsjson.Authenticator  = (*identity.Authority)(nil)

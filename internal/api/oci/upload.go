@@ -51,7 +51,7 @@ func (f *front) startUpload(c *call) error {
 	if !atOnce {
 		return c.accepted(id, 0)
 	}
-	if err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, asked.whole, registry.Anywhere, c.r.Body); err != nil {
+	if err := f.finishUpload(c, id, asked.whole, registry.Anywhere, c.r.Body); err != nil {
 		// Nobody was told the id. The client may be gone, and its context too.
 		_ = f.Catalogue.CancelUpload(context.WithoutCancel(c.r.Context()), c.key, id)
 		return err
@@ -293,10 +293,42 @@ func (f *front) putUpload(c *call) error {
 	} else if err := f.allow(c, "ecr:UploadLayerPart"); err != nil {
 		return err
 	}
-	if err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, body); err != nil {
+	if err := f.finishUpload(c, id, d, at, body); err != nil {
 		return f.withProgress(c, id, err)
 	}
 	return c.created(d)
+}
+
+// lasting is a body that ends only if check says so.
+type lasting struct {
+	io.Reader
+	check   func() error
+	refused error
+}
+
+func (l *lasting) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if err == io.EOF {
+		if l.refused = l.check(); l.refused != nil {
+			return n, l.refused
+		}
+	}
+	return n, err
+}
+
+// finishUpload completes a layer with the rest of its bytes, if there are any.
+func (f *front) finishUpload(c *call, id name.UploadID, d digest.Digest, at int64, body io.Reader) error {
+	if body == nil {
+		return f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, nil)
+	}
+	l := &lasting{Reader: body, check: func() error {
+		return f.still(c, "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
+	}}
+	err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, l)
+	if l.refused != nil {
+		return l.refused
+	}
+	return err
 }
 
 func (f *front) getUpload(c *call) error {

@@ -103,6 +103,7 @@ type world struct {
 	decider   *decider
 	catalogue *registry.Catalogue
 	authority *identity.Authority
+	store     *sqlstore.Store
 	handler   http.Handler
 	token     string // of the account's root
 	lightsail string // a login to its hidden registry
@@ -117,6 +118,7 @@ func open(t testing.TB, changes ...func(*registry.Config, *oci.Config)) *world {
 	fatal := func(err error) { t.Errorf("store failed for good: %v", err) }
 	meta, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(dir, "catalogue.db"), sqlstore.Options{Clock: w.clock.Now, Logger: log, Fatal: fatal})
 	w.must(err)
+	w.store = meta
 	t.Cleanup(func() { meta.Close() })
 	w.decider.Decider = access.New(access.Config{Store: meta, Clock: w.clock.Now})
 	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{Fatal: fatal, Logger: log})
