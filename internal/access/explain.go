@@ -47,6 +47,7 @@ func (d *Decider) Explain(ctx context.Context, c identity.Caller, action string,
 	if e, ok := exception(&q.caller, action, &r); ok {
 		return Explanation{Decision: e, Exception: true, Lines: lines}, q.err
 	}
+	q.ambiguous = false // the decision looks at less than the lines
 	decision, err := q.weigh(policies)
 	return Explanation{Decision: decision, Lines: lines}, err
 }

@@ -43,7 +43,7 @@ var keys = map[string]func(*question) []string{
 		return text(q.caller.Origin.Client.String(), q.caller.Origin.Client.IsValid())
 	},
 	"aws:securetransport":       func(q *question) []string { return truth(q.caller.Origin.Secure) },
-	"aws:useragent":             func(q *question) []string { return text(q.caller.Origin.UserAgent, true) },
+	"aws:useragent":             (*question).userAgent,
 	"aws:currenttime":           func(q *question) []string { return text(q.now().Format(time.RFC3339), true) },
 	"aws:epochtime":             func(q *question) []string { return text(strconv.FormatInt(q.now().Unix(), 10), true) },
 	"aws:requestedregion":       (*question).requestedRegion,
@@ -106,6 +106,15 @@ func (q *question) userID() []string {
 	return text(q.caller.UserID, q.somebody())
 }
 
+// userAgentMax is how many bytes of a user agent policies see: it is the one
+// value that whoever calls makes as long as they like.
+const userAgentMax = 512
+
+func (q *question) userAgent() []string {
+	s := q.caller.Origin.UserAgent
+	return text(s[:min(len(s), userAgentMax)], true)
+}
+
 // requestedRegion is where the resource is, and without one, what was signed.
 func (q *question) requestedRegion() []string {
 	if r := regionOf(q.resource.ARN); r != "" {
@@ -165,29 +174,21 @@ func (q *question) ofProvider(key string) []string {
 	return nil
 }
 
-// principalTag is a tag of the session, or else of the user or role. The keys
-// of tags have no letter case here.
+// principalTag is a tag of the session, or else of the user or role.
 func (q *question) principalTag(tag string) []string {
 	if s := q.caller.Session; s != nil {
-		for _, t := range s.Tags {
-			if strings.EqualFold(t[0], tag) {
-				return []string{t[1]}
-			}
+		if got := q.pairValue(s.Tags, tag); got != nil {
+			return got
 		}
 	}
 	if q.principal == nil {
 		return nil
 	}
-	return tagValue(q.principal.tags, tag)
+	return q.tagValue(q.principal.tags, tag)
 }
 
 func (q *question) requestTag(tag string) []string {
-	for _, t := range q.resource.RequestTags {
-		if strings.EqualFold(t[0], tag) {
-			return []string{t[1]}
-		}
-	}
-	return nil
+	return q.pairValue(q.resource.RequestTags, tag)
 }
 
 // resourceTag reads the resource's tags when it is asked about one.
@@ -200,14 +201,27 @@ func (q *question) resourceTag(tag string) []string {
 		q.err = err
 		return nil
 	}
-	return tagValue(tags, tag)
+	return q.tagValue(tags, tag)
 }
 
-func tagValue(tags []meta.ResourceTag, key string) []string {
+func (q *question) pairValue(tags [][2]string, key string) []string {
+	all := make([]meta.ResourceTag, len(tags))
+	for i, t := range tags {
+		all[i] = meta.ResourceTag{Key: t[0], Value: t[1]}
+	}
+	return q.tagValue(all, key)
+}
+
+// tagValue returns the value of a tag. The keys of tags have no letter case
+// here; where they have, there can be two of them, of which no condition can
+// mean both, so that there is no telling what the policies say.
+func (q *question) tagValue(tags []meta.ResourceTag, key string) []string {
+	var got []string
 	for _, t := range tags {
 		if strings.EqualFold(t.Key, key) {
-			return []string{t.Value}
+			q.ambiguous = q.ambiguous || got != nil
+			got = []string{t.Value}
 		}
 	}
-	return nil
+	return got
 }

@@ -1,10 +1,14 @@
 package access_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
@@ -131,6 +135,69 @@ func TestADecisionThatDependsOnTheRequestIsNotRemembered(t *testing.T) {
 		alice.Origin.Secure = false
 		w.refuses(alice, get, app, "with an explicit deny in a resource-based policy")
 	}
+}
+
+// TestPoliciesSeeTheBeginningOfAUserAgent, which can be made to fit patterns
+// that cost much.
+func TestPoliciesSeeTheBeginningOfAUserAgent(t *testing.T) {
+	w := newWorld(t)
+	app := w.repository("team/app", "")
+	alice := w.user(ours, "alice", statement("Allow", "ecr:*", anyResource+`,"Condition":{"StringEquals":{"aws:UserAgent":"`+strings.Repeat("a", 512)+`"}}`))
+	alice.Origin.UserAgent = strings.Repeat("a", 60<<10)
+	w.allows(alice, get, app)
+	alice.Origin.UserAgent = strings.Repeat("a", 511)
+	w.refuses(alice, get, app, noIdentity(get))
+}
+
+// TestADecisionThatCostsTooMuchIsADenial, and says so.
+func TestADecisionThatCostsTooMuchIsADenial(t *testing.T) {
+	w := newWorld(t)
+	app := w.repository("team/app", "")
+	app.RequestTags = [][2]string{{"env", strings.Repeat("a", 16<<10)}}
+	bad := `"*` + strings.Repeat("a", 1800) + `?b",`
+	alice := w.user(ours, "alice",
+		statement("Allow", "ecr:*", anyResource),
+		statement("Deny", "ecr:*", anyResource+`,"Condition":{"StringLike":{"aws:RequestTag/env":[`+strings.TrimSuffix(strings.Repeat(bad, 3), ",")+`]}}`))
+	w.refuses(alice, get, app, "because matching the policies with the request takes too long")
+	ctx, cancel := context.WithCancel(t.Context())
+	app.RequestTags = nil
+	w.allows(alice, get, app)
+	cancel()
+	if err := w.Authorize(ctx, alice, get, app); err == nil || fault.Is(err, fault.AccessDenied) {
+		t.Errorf("whose request has ended: %v", err)
+	}
+}
+
+// TestTagsThatDifferOnlyInCaseAllowNothing: a condition about one of them could
+// be met by the other.
+func TestTagsThatDifferOnlyInCaseAllowNothing(t *testing.T) {
+	w := newWorld(t)
+	app := w.repository("team/app", "", meta.ResourceTag{Key: "ENV", Value: "prod"}, meta.ResourceTag{Key: "env", Value: "dev"}, meta.ResourceTag{Key: "team", Value: "red"})
+	both := onRepository("team/other")
+	both.RequestTags = [][2]string{{"env", "dev"}, {"ENV", "prod"}}
+	session := w.role(ours, "ci", "", statement("Allow", "ecr:*", anyResource+`,"Condition":{"StringEquals":{"aws:PrincipalTag/env":"dev"}}`))
+	session.Session.Tags = [][2]string{{"env", "dev"}, {"Env", "prod"}}
+	w.refuses(session, get, app, noIdentity(get))
+	for i, tt := range []struct {
+		conditions string
+		resource   access.Resource
+	}{
+		{`"StringEquals":{"aws:ResourceTag/env":"dev"}`, app},
+		{`"StringEquals":{"aws:ResourceTag/env":"prod"}`, app},
+		{`"StringNotEquals":{"ecr:ResourceTag/Env":"dev"}`, app},
+		{`"StringEquals":{"aws:RequestTag/env":"dev"}`, both},
+		{`"StringEquals":{"aws:RequestTag/env":"prod"}`, both},
+	} {
+		alice := w.user(ours, fmt.Sprint("alice", i), statement("Allow", "ecr:*", anyResource+`,"Condition":{`+tt.conditions+`}`))
+		w.refuses(alice, get, tt.resource, noIdentity(get))
+		denied := w.user(ours, fmt.Sprint("denied", i), statement("Allow", "ecr:*", anyResource), statement("Deny", "ecr:*", anyResource+`,"Condition":{`+tt.conditions+`}`))
+		if err := w.Authorize(t.Context(), denied, get, tt.resource); !fault.Is(err, fault.AccessDenied) {
+			t.Errorf("a Deny by %s: %v", tt.conditions, err)
+		}
+	}
+	w.allows(w.user(ours, "bob", statement("Allow", "ecr:*", anyResource+`,"Condition":{"StringEquals":{"aws:ResourceTag/team":"red"}}`)), get, app)
+	abroad := w.user(theirs, "dave", statement("Allow", "ecr:*", anyResource+`,"Condition":{"StringEquals":{"aws:ResourceTag/env":"dev"}}`))
+	w.refuses(abroad, get, app, noResource(get))
 }
 
 func TestTimeIsTheDeciders(t *testing.T) {

@@ -19,6 +19,7 @@ type question struct {
 
 	generation *generation
 	principal  *principal
+	ambiguous  bool  // a condition asked for a tag that is there twice
 	err        error // of reading what a condition asked for
 }
 
@@ -86,8 +87,22 @@ func (q *question) request() policy.Request {
 	}
 }
 
-// weigh has the policies decide.
+// weigh has the policies decide. What they say of an ambiguous tag is no.
 func (q *question) weigh(p policy.Policies) (policy.Decision, error) {
+	d, err := q.evaluate(p)
+	if err == nil && q.ambiguous {
+		d = policy.Decision{Layer: policy.IdentityBased, Statement: -1, Depends: true}
+		if q.caller.Account != q.resource.Account {
+			d.Layer = outside(p)
+		}
+	}
+	return d, err
+}
+
+func (q *question) evaluate(p policy.Policies) (policy.Decision, error) {
+	if err := q.ctx.Err(); err != nil {
+		return policy.Decision{}, storeFault(err)
+	}
 	r := q.request()
 	d := policy.Evaluate(r, p)
 	switch {
@@ -114,11 +129,16 @@ func (q *question) fromOutside(r policy.Request, p policy.Policies, d policy.Dec
 	})
 	depends := d.Depends || theirs.Depends
 	if !theirs.Allowed {
-		d = policy.Decision{Layer: policy.ResourceBased, Statement: -1}
-		if len(p.Trust) > 0 {
-			d.Layer = policy.RoleTrust
-		}
+		d = policy.Decision{Layer: outside(p), Statement: -1}
 	}
 	d.Depends = depends
 	return d
+}
+
+// outside is the layer that a caller of another account learns of.
+func outside(p policy.Policies) policy.Layer {
+	if len(p.Trust) > 0 {
+		return policy.RoleTrust
+	}
+	return policy.ResourceBased
 }
