@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/aws/smithy-go"
 )
@@ -29,6 +30,9 @@ func (s *session) friendly(err error) error {
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
 		return fmt.Errorf("no server answers at %s (%w); start one with lighterage serve, or name its address with --endpoint", s.endpoint, e.Err)
+	}
+	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+		return fmt.Errorf("the server at %s speaks HTTP and not HTTPS: begin its address with http://", s.endpoint)
 	}
 	if e, ok := errors.AsType[*smithy.OperationError](err); ok {
 		err = e.Err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,7 +30,7 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:           "lighterage",
-		Short:         "A container image registry with the APIs of Amazon ECR, Amazon Lightsail and Docker",
+		Short:         "A container image registry with the APIs of Amazon ECR, Amazon Lightsail, AWS IAM and Docker",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
@@ -61,6 +62,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "bool" {
 		key := e.GetFlag().Name
 		return &config.Error{Key: key, Source: "--" + key, Err: fmt.Errorf("%q is neither true nor false", e.GetValue())}
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && strings.HasPrefix(e.GetFlag().Value.Type(), "int") {
+		key := e.GetFlag().Name
+		return &config.Error{Key: key, Source: "--" + key, Err: fmt.Errorf("%q is not a whole number", e.GetValue())}
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return usageError{fmt.Errorf("--%s needs a value", e.GetFlag().Name)}

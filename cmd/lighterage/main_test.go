@@ -33,6 +33,7 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", []string{"serve", "--lisen=x"}, 2, "there is no flag --lisen; did you mean --listen?"},
 		{"a flag like no other", []string{"serve", "--frobnicate"}, 2, "there is no flag --frobnicate\n"},
 		{"a flag that is neither true nor false", []string{"serve", "--ecr-strict=perhaps"}, 2, `lighterage: ecr-strict (from --ecr-strict): "perhaps" is neither true nor false`},
+		{"a flag that is no number", []string{"audit", "--limit", "x"}, 2, `lighterage: limit (from --limit): "x" is not a whole number`},
 		{"a flag without its value", []string{"serve", "--region"}, 2, "--region needs a value"},
 		{"an unknown letter", []string{"serve", "-x"}, 2, "-x"},
 		{"an argument too many", []string{"serve", "now"}, 2, "now"},

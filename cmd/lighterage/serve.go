@@ -20,7 +20,8 @@ import (
 )
 
 const serveHelp = `Serve answers on one address: the Amazon ECR API, the Amazon Lightsail
-container API, STS GetCallerIdentity, and the Docker Registry protocol.
+container API, the AWS IAM and STS APIs, the Docker Registry protocol, and what
+the other commands ask for.
 
 Every flag is also an environment variable, --data-dir is LIGHTERAGE_DATA_DIR,
 and a key of the YAML file that --config names. Flags beat variables, variables
@@ -37,7 +38,8 @@ Exit codes:
   1  could not go on: an address in use, or a second signal
   2  the command line, a setting or a root credential cannot be used
   3  a directory or store cannot be used: in use by another process, read-only,
-     full, not the one that belongs to the other, or a failed commit or sync
+     full, not the one that belongs to the other, a failed commit or sync, or
+     a database that another server has taken
 
 Quotas (--quotas name=number,…) and their defaults:
   %s`

@@ -11,8 +11,9 @@
 //     action. No pattern costs more than its length times that of the value
 //     matched, and no decision more than some milliseconds: one that would is
 //     a denial.
-//  4. What Parse returned without an error has no element, operator, action or
-//     ARN that the evaluator does not know. Nothing is ignored.
+//  4. What Parse returned without an error has no element or operator that the
+//     evaluator does not know. Nothing is ignored. Which actions a service has
+//     is not known here.
 //  5. A value that is put in the place of a policy variable is literal: it
 //     never brings in a wildcard.
 //

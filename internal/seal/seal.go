@@ -8,7 +8,7 @@
 //  3. Sealed bytes name their key: under a wrong master key the answer is
 //     ErrOtherKey with the ids, not a riddle.
 //  4. Of several keys the first seals and all open, so a master key can be
-//     replaced while the server runs.
+//     replaced without losing what it sealed.
 //  5. Neither a Key nor a Sealer formats, logs or marshals its bytes.
 //
 // It is made for kilobytes: a message is held whole.
