@@ -92,7 +92,7 @@ func TestAKeyEndsAtTheNextRequest(t *testing.T) {
 		w.user(account, "alice")
 		set := func(active bool) {
 			w.update(func(tx meta.Tx) error {
-				return tx.SetAccessKey(meta.AccessKey{ID: "AKIAalice", Sealed: w.seal("AKIAalice", "alice"), Active: active})
+				return tx.SetAccessKey(meta.AccessKey{ID: "AKIAalice", Sealed: w.seal("AKIAalice", secretOf("alice")), Active: active})
 			})
 		}
 		set(false)
@@ -108,7 +108,7 @@ func TestAKeyThatCannotBeOpenedIsTheServersFault(t *testing.T) {
 	w.user(account, "alice")
 	w.user(account, "bob")
 	other := newSealer(t, "2")
-	sealed, err := other.Seal([]byte("alice"), []byte("AKIAalice"))
+	sealed, err := other.Seal([]byte(secretOf("alice")), []byte("AKIAalice"))
 	w.must(err)
 	w.update(func(tx meta.Tx) error {
 		return errors.Join(
@@ -258,7 +258,7 @@ func TestNothingOldIsRememberedPastAChange(t *testing.T) {
 		}
 		set := func(active bool) {
 			w.update(func(tx meta.Tx) error {
-				return tx.SetAccessKey(meta.AccessKey{ID: "AKIAalice", Sealed: w.seal("AKIAalice", "alice"), Active: active})
+				return tx.SetAccessKey(meta.AccessKey{ID: "AKIAalice", Sealed: w.seal("AKIAalice", secretOf("alice")), Active: active})
 			})
 		}
 		set(false)

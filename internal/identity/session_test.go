@@ -151,7 +151,7 @@ func TestASecurityTokenWorksOnlyAsItWasIssued(t *testing.T) {
 		"with a token that is longer":   {edit(func(c *sigv4.Credentials) { c.SessionToken += "A" }), fault.CredentialUnknown},
 		"with a very long token":        {edit(func(c *sigv4.Credentials) { c.SessionToken = strings.Repeat("A", 13<<10) }), fault.CredentialUnknown},
 		"with a token of another store": {credentialsOf(foreign), fault.CredentialUnknown},
-		"with a user's key and a token": {sigv4.Credentials{KeyID: "AKIAalice", Secret: "alice", SessionToken: one.Token}, fault.CredentialUnknown},
+		"with a user's key and a token": {sigv4.Credentials{KeyID: "AKIAalice", Secret: secretOf("alice"), SessionToken: one.Token}, fault.CredentialUnknown},
 		"with a root's key and a token": {sigv4.Credentials{KeyID: keyID, Secret: "secret", SessionToken: one.Token}, fault.CredentialUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,19 +33,16 @@ func (a *Authority) Begin(r *sigv4.Request, service string) (Pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.attempt(r.Context(), s.KeyID)
-	if err != nil {
-		return nil, err
-	}
+	t := a.attempt(r.Context(), s.KeyID)
 	version, err := a.seen(r, s)
 	if err != nil {
 		return nil, err
 	}
 	secret, caller, err := a.signer(r, s)
 	if err != nil {
-		t.end(err)
-		return nil, err
+		return nil, t.end(err)
 	}
+	t.weak = len(secret.Reveal()) < strongSecret
 	p := &pending{authority: a, attempt: t, request: r, version: version, secret: secret, caller: caller, signed: s, expected: sigv4.Expectation{
 		Service: service,
 		Region: func(region string) bool {
@@ -126,8 +123,7 @@ type pending struct {
 // Finish implements Pending. The date is judged by the moment of Begin: a
 // large body may arrive slowly.
 func (p *pending) Finish(payloadSHA256 string) (Caller, error) {
-	err := p.signed.Verify(p.expected, p.secret.Reveal(), payloadSHA256)
-	p.attempt.end(err)
+	err := p.attempt.end(p.signed.Verify(p.expected, p.secret.Reveal(), payloadSHA256))
 	if err == nil {
 		err = p.again()
 	}

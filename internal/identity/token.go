@@ -166,31 +166,25 @@ func (a *Authority) VerifyBasic(ctx context.Context, header string) (Caller, err
 	return g.at(a.config.Clock())
 }
 
-// login looks at a token that is in no cache. One of ours whose key or account
-// ended it is no guess at a credential: it counts for nothing, so that machines
-// with old logins do not keep out those behind the same address that log in
-// anew.
+// login looks at a token that is in no cache. What we did not sign counts for
+// its address alone, whatever key it says it is for. One of ours is no guess: if
+// its key or account ended it, it counts for nothing, so that machines with old
+// logins do not keep out those behind the same address that log in anew.
 func (a *Authority) login(ctx context.Context, password string, version int64) (grant, error) {
-	t, err := a.attempt(ctx, claimedKey(password))
+	c, err := a.parseClaims(password)
 	if err != nil {
-		return grant{}, err
+		return grant{}, a.attempt(ctx, "").end(err)
 	}
-	g, err := a.parseToken(ctx, password, version)
-	if !errors.Is(err, errGone) {
-		t.end(err)
+	g, err := a.grant(ctx, c, version)
+	if err == nil {
+		_ = a.attempt(ctx, c.KeyID).end(nil)
 	}
 	return g, err
 }
 
 // noLogin is what becomes of a login that has not even the form of one.
 func (a *Authority) noLogin(ctx context.Context) error {
-	t, err := a.attempt(ctx, "")
-	if err != nil {
-		return err
-	}
-	err = fault.New(fault.TokenInvalid)
-	t.end(err)
-	return err
+	return a.attempt(ctx, "").end(fault.New(fault.TokenInvalid))
 }
 
 // claimedKey returns the key id that a token says it is for, whether or not it
@@ -243,17 +237,14 @@ func parseBasic(header string) (string, error) {
 	return password, nil
 }
 
-// parseToken checks all of a token but the time.
-func (a *Authority) parseToken(ctx context.Context, password string, version int64) (grant, error) {
-	c, err := a.parseClaims(password)
-	if err != nil {
-		return grant{}, err
-	}
+// grant checks all of a genuine token's content but the time.
+func (a *Authority) grant(ctx context.Context, c claims, version int64) (grant, error) {
 	scope, scoped := parseScope(c.Scope)
 	if !scoped || c.ExpiresAt == nil || !a.config.Regions(c.Region) {
 		return grant{}, fault.New(fault.TokenInvalid)
 	}
 	var caller Caller
+	var err error
 	if c.Session != "" {
 		caller, err = a.sessionOf(ctx, c)
 	} else {

@@ -113,7 +113,7 @@ func (w *world) update(fn func(meta.Tx) error) {
 	w.must(w.store.Update(context.Background(), fn))
 }
 
-// user adds a user with a key: AKIA and the name, with the name as its secret.
+// user adds a user with a key: AKIA and the name, with secretOf it.
 func (w *world) user(of name.AccountID, who string) {
 	w.Helper()
 	w.update(func(tx meta.Tx) error {
@@ -121,7 +121,7 @@ func (w *world) user(of name.AccountID, who string) {
 		if err != nil {
 			return err
 		}
-		return tx.InsertAccessKey(meta.AccessKey{ID: "AKIA" + who, Account: of, User: id, Sealed: w.seal("AKIA"+who, who), Active: true})
+		return tx.InsertAccessKey(meta.AccessKey{ID: "AKIA" + who, Account: of, User: id, Sealed: w.seal("AKIA"+who, secretOf(who)), Active: true})
 	})
 }
 
@@ -163,7 +163,12 @@ func (w *world) send(a *identity.Authority, r *http.Request) (identity.Caller, e
 	return p.Finish(bodyHash("{}"))
 }
 
-func keyOf(who string) sigv4.Credentials { return sigv4.Credentials{KeyID: "AKIA" + who, Secret: who} }
+func keyOf(who string) sigv4.Credentials {
+	return sigv4.Credentials{KeyID: "AKIA" + who, Secret: secretOf(who)}
+}
+
+// secretOf is too long to be guessed.
+func secretOf(who string) string { return "the secret key of " + who }
 
 // as returns whom a key speaks for.
 func (w *world) as(c sigv4.Credentials) identity.Caller {

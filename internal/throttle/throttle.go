@@ -1,8 +1,8 @@
 // Package throttle limits failed log-ins: for each client address, each network
 // of addresses, and each pair of access key and address.
 //
-//  1. What failed too often is refused until time has paid its debt off. The
-//     debt has a bound, so nobody is shut out for longer than Rate says.
+//  1. What failed too often is told to wait until time has paid its debt off. The
+//     debt has a bound, so nobody has to for longer than Rate says.
 //  2. Memory is allocated once, and never grows.
 //  3. Nothing is forgotten before its time. There are no entries that an
 //     attacker with many addresses could push out: debts are kept in sketches,
@@ -16,18 +16,20 @@
 //     shut out the office.
 //
 // How to use it: first look for the credential in the cache of those verified
-// before. What is found there is let in unasked and not counted. Otherwise call
-// Allow; refuse if it says so, without verifying; else verify, and call Failed
-// or Succeeded. An error of the server's own, such as a store that does not
-// answer, is neither.
+// before. What is found there is let in unasked and not counted. Otherwise
+// verify. Call Succeeded if the credential is good: it is let in, whatever Allow
+// would say. If it is wrong call Allow, tell the client to wait if it says so,
+// and else call Failed. An error of the server's own, such as a store that does
+// not answer, is neither. So to verify must be cheap, and credentials too long
+// to be guessed.
 //
 // Attempts under way are not counted until they have failed: counting them
 // would refuse a fleet that starts at once behind one address. So the callers'
 // limit of connections is how many may pass beyond the burst.
 //
 // What stays: whoever shares an address with a user, and knows the user's key
-// id, can use up that pair. It delays the user's log-ins that are not in the
-// cache, at that address alone.
+// id, can use up that pair. Then the user is told to wait where a mistake of
+// its own is to be told; what is right is let in.
 package throttle
 
 import (
@@ -112,7 +114,7 @@ func New(c Config) (*Limiter, error) {
 	}, nil
 }
 
-// Allow reports whether the key may try to log in from the address, and if not
+// Allow reports whether the key may fail to log in from the address, and if not
 // in how long it is worth trying again. key is what names the key, however
 // wrong; the empty key is one as well.
 func (l *Limiter) Allow(address netip.Addr, key string) (retry time.Duration, ok bool) {
