@@ -3,7 +3,10 @@
 //
 //  1. An event is in the file when Record returns nil: one write per event,
 //     nothing waits in the process. kill -9 loses no event whose caller was
-//     answered. Power loss may lose what the kernel had not yet written back.
+//     answered. Between the commit of a change and its event there is a gap:
+//     a process that is killed within it leaves a change that nobody was
+//     answered, and no event of it. Power loss may lose what the kernel had
+//     not yet written back.
 //  2. The trail is bounded on disk: a file that is full is closed, and the
 //     oldest are removed to stay within the bound.
 //  3. An event that cannot be written is an error to the caller, and counted:

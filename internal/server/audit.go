@@ -47,11 +47,13 @@ type auditor struct {
 	config config.Config
 	clock  func() time.Time
 	log    *slog.Logger
-	floods *floods
+
+	strangers, principals, anybody *floods
 }
 
 func newAuditor(p Parts) *auditor {
-	return &auditor{trail: p.Trail, config: p.Config, clock: p.Clock, log: p.Logger, floods: newFloods()}
+	return &auditor{trail: p.Trail, config: p.Config, clock: p.Clock, log: p.Logger,
+		strangers: newFloods(ofStrangers), principals: newFloods(ofPrincipals), anybody: newFloods(ofAnybody)}
 }
 
 // ready returns why the trail cannot be written.
@@ -75,10 +77,28 @@ func (a *auditor) record(answer edge.Answer) {
 		return
 	}
 	e := a.event(answer)
-	if failedLogin(answer.Event) && !a.floods.admit(answer.Event.Client, a.clock()) {
-		return
+	if f, source := a.limit(answer); f != nil && !f.admit(source, &e, a.clock()) && a.ready() == nil {
+		return // but while the trail cannot be written, whatever comes tries whether it can
 	}
 	a.write(&e)
+}
+
+// limit returns what counts an event, and as whose. What succeeded is not
+// counted, of whomever is known.
+func (a *auditor) limit(answer edge.Answer) (*floods, string) {
+	c := callerOf(answer.Event)
+	switch {
+	case nobody(c) && failed(answer):
+		return a.strangers, address(answer.Event.Client).String()
+	case c == nil: // a web identity that was proven
+		return nil, ""
+	case nobody(c):
+		return a.anybody, address(answer.Event.Client).String()
+	case failed(answer):
+		unique, _, _ := strings.Cut(c.UserID, ":") // a role's sessions have names of the caller's choice
+		return a.principals, string(c.Account) + ":" + unique
+	}
+	return nil, ""
 }
 
 // write logs what cannot be recorded, so that the event is at least there.
@@ -128,10 +148,9 @@ func refused(e *edge.Request) bool {
 	return kind == fault.Unauthenticated || kind == fault.Denied || throttled(e)
 }
 
-// failedLogin reports whether somebody was refused behind whose credential, if
-// there was one, nobody was found.
-func failedLogin(e *edge.Request) bool {
-	return nobody(callerOf(e)) && refused(e)
+// failed reports whether the answer is an error.
+func failed(answer edge.Answer) bool {
+	return answer.Event.Err != nil || answer.Status >= http.StatusBadRequest
 }
 
 func throttled(e *edge.Request) bool {
@@ -139,15 +158,17 @@ func throttled(e *edge.Request) bool {
 	return f.Reason == fault.Overloaded && f.RetryAfter > 0
 }
 
-// summarise records how many failed log-ins were not recorded one by one.
+// summarise records how many events were not recorded one by one.
 func (a *auditor) summarise(context.Context) error {
 	var failed error
-	for _, f := range a.floods.sweep(a.clock()) {
-		if a.trail == nil {
-			continue
+	for _, floods := range []*floods{a.strangers, a.principals, a.anybody} {
+		for _, f := range floods.sweep(a.clock()) {
+			if a.trail == nil {
+				continue
+			}
+			e := f.event(floods.budget, a.config)
+			failed = errors.Join(failed, a.trail.Record(&e))
 		}
-		e := f.event(a.config)
-		failed = errors.Join(failed, a.trail.Record(&e))
 	}
 	return failed
 }

@@ -53,10 +53,14 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 		}
 		out.Resources = []audit.Resource{{AccountID: part[4], Type: resourceType(part[2], part[5]), ARN: e.Resource}}
 	}
+	if failed(answer) {
+		bound(&out, answer)
+		return out
+	}
 	if r.URL.Path == "/" {
-		out.RequestParameters = chosen(e.Input)
-		if !out.ReadOnly && out.ErrorCode == "" {
-			out.ResponseElements = chosen(e.Output)
+		out.RequestParameters = chosen(e.Input, whole)
+		if !out.ReadOnly {
+			out.ResponseElements = chosen(e.Output, whole)
 		}
 		return out
 	}
@@ -65,6 +69,47 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 		out.ResponseElements = object([][2]string{{"imageDigest", d}})
 	}
 	return out
+}
+
+// Bounds of the line of a call that failed, in bytes. What a stranger sends is
+// not told beyond that: nobody was asked whether it may be.
+const (
+	failedAgent      = 256
+	failedMessage    = 512
+	strangersMessage = 256
+	failedParameters = 1024
+)
+
+// bound fills what the event of a call that failed tells of the request.
+func bound(out *audit.Event, answer edge.Answer) {
+	r, e := answer.HTTP, answer.Event
+	out.UserAgent = clean(out.UserAgent, failedAgent)
+	if nobody(callerOf(e)) {
+		out.ErrorMessage = clean(out.ErrorMessage, strangersMessage)
+		return
+	}
+	out.ErrorMessage = clean(out.ErrorMessage, failedMessage)
+	told := pathParameters(r.URL.Path)
+	if r.URL.Path == "/" {
+		told = chosen(e.Input, brief)
+	}
+	if len(told) <= failedParameters {
+		out.RequestParameters = told
+	}
+}
+
+// clean cuts a text, and leaves out what JSON writes with more than twice its
+// bytes.
+func clean(s string, length int) string {
+	if len(s) > length {
+		s = s[:length]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 }
 
 // creation is the event of a repository that a push created, which stays
@@ -163,7 +208,7 @@ func identityOf(e *edge.Request, r *http.Request) audit.Identity {
 	}
 	if s.Provider != "" {
 		id.SessionContext.WebIdentity = &audit.WebIdentity{
-			Provider: s.Provider, Attributes: map[string]string{"sub": s.Subject, "aud": s.Audience},
+			Provider: s.Provider, Attributes: map[string]string{"sub": short(s.Subject), "aud": short(s.Audience)},
 		}
 	}
 	return id

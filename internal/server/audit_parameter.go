@@ -40,17 +40,24 @@ func words(s string) map[string]bool {
 // Bounds of what is told of one call.
 const (
 	toldText  = 512 // bytes of a text
-	toldItems = 100 // of a list
 	toldDepth = 4
+)
+
+// telling is how much is told of a call.
+type telling struct{ text, items int } // bytes of a text, items of a list
+
+var (
+	whole = telling{toldText, 100}
+	brief = telling{256, 5} // of one that failed
 )
 
 // chosen is what is told of an operation's input or output, a pointer to its
 // struct; nil if there is nothing.
-func chosen(v any) json.RawMessage {
+func chosen(v any, t telling) json.RawMessage {
 	if v == nil {
 		return nil
 	}
-	found, ok := choose(reflect.ValueOf(v), toldDepth)
+	found, ok := t.choose(reflect.ValueOf(v), toldDepth)
 	if !ok {
 		return nil
 	}
@@ -63,7 +70,7 @@ func chosen(v any) json.RawMessage {
 
 // choose returns what is told of a value. A map is left out: its keys are the
 // client's.
-func choose(v reflect.Value, depth int) (any, bool) {
+func (t telling) choose(v reflect.Value, depth int) (any, bool) {
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return nil, false
@@ -72,27 +79,27 @@ func choose(v reflect.Value, depth int) (any, bool) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		return short(v.String()), true
+		return cut(v.String(), t.text), true
 	case reflect.Bool:
 		return v.Bool(), true
 	case reflect.Int32, reflect.Int64:
 		return v.Int(), true
 	case reflect.Slice:
 		var items []any
-		for i := range min(v.Len(), toldItems) {
-			if item, ok := choose(v.Index(i), depth); ok {
+		for i := range min(v.Len(), t.items) {
+			if item, ok := t.choose(v.Index(i), depth); ok {
 				items = append(items, item)
 			}
 		}
 		return items, len(items) > 0
 	case reflect.Struct:
-		members, ok := chooseMembers(v, depth)
+		members, ok := t.chooseMembers(v, depth)
 		return members, ok
 	}
 	return nil, false
 }
 
-func chooseMembers(v reflect.Value, depth int) (map[string]any, bool) {
+func (t telling) chooseMembers(v reflect.Value, depth int) (map[string]any, bool) {
 	members := map[string]any{}
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
@@ -104,7 +111,7 @@ func chooseMembers(v reflect.Value, depth int) (map[string]any, bool) {
 				members[lower(name)+"Sha256"] = hex.EncodeToString(sum[:])
 			}
 		case told[name]:
-			if value, ok := choose(field, depth-1); ok {
+			if value, ok := t.choose(field, depth-1); ok {
 				members[lower(name)] = value
 			}
 		}
@@ -119,9 +126,11 @@ func lower(name string) string {
 	return string(r)
 }
 
-func short(s string) string {
-	if len(s) > toldText {
-		return strings.ToValidUTF8(s[:toldText], "")
+func short(s string) string { return cut(s, toldText) }
+
+func cut(s string, length int) string {
+	if len(s) > length {
+		return strings.ToValidUTF8(s[:length], "")
 	}
 	return s
 }

@@ -101,7 +101,7 @@ func TestWhatIsInTheTrail(t *testing.T) {
 		{"a pull of what is not there", func() { s.Do(login, "GET", "/v2/some/app/manifests/2", nil) }, []string{
 			`Root ecr:BatchGetImage MANIFEST_UNKNOWN on repository/some/app {"repositoryName":"some/app","imageTag":"2"}`}},
 		{"a layer with a wrong password", func() { s.Do(wrong, "GET", "/v2/some/app/blobs/"+digest, nil) }, []string{
-			`Unknown ecr:GetDownloadUrlForLayer UNAUTHORIZED {"repositoryName":"some/app","layerDigest":"` + digest + `"}`}},
+			`Unknown ecr:GetDownloadUrlForLayer UNAUTHORIZED`}},
 		{"a deletion", func() { s.Do(login, "DELETE", "/v2/some/app/manifests/"+digest, nil) }, []string{
 			`Root ecr:BatchDeleteImage on repository/some/app {"repositoryName":"some/app","imageDigest":"` + digest + `"}`}},
 		{"an upload that is cancelled", func() {
@@ -237,6 +237,147 @@ func TestAFloodOfFailedLogins(t *testing.T) {
 	s.Do(testkit.Login{User: "AWS", Password: "wrong"}, "GET", "/v2/", nil)
 	if diff := cmp.Diff([]string{"Unknown ecr:RegistryLogin UNAUTHORIZED"}, summary(l.next())); diff != "" {
 		t.Errorf("a minute later (-want +got):\n%s", diff)
+	}
+}
+
+// worstAgent is a user agent that JSON writes with twice its bytes.
+var worstAgent = "User-Agent: " + strings.Repeat(`"\`, 1000)
+
+// TestAStrangerCannotFillTheTrail: whoever proves nothing has a budget, and tells
+// nothing but who it is not.
+func TestAStrangerCannotFillTheTrail(t *testing.T) {
+	role := "arn:aws:iam::123456789012:role/" + strings.Repeat("r", 64)
+	for _, c := range []struct {
+		name, kind, body string
+		header           []string
+	}{
+		{"an operation that nobody signs, with all that it takes", "application/x-www-form-urlencoded",
+			"Version=2011-06-15&Action=AssumeRoleWithWebIdentity&RoleSessionName=me&WebIdentityToken=wrong&RoleArn=" + role +
+				"&PolicyArns.member.1.arn=" + role + "&Policy=" + strings.Repeat("p", 2000), nil},
+		{"one without a signature", "application/x-www-form-urlencoded", "Version=2010-05-08&Action=CreateUser&UserName=bob", nil},
+		{"an action that there is not", "application/x-www-form-urlencoded", "Version=2010-05-08&Action=" + strings.Repeat("%01%22", 2000), nil},
+		{"a target that there is not", "application/x-amz-json-1.1", "{}", []string{"X-Amz-Target: " + strings.Repeat("x", 4000)}},
+		{"no target", "text/plain", "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := testkit.Start(t, testkit.Setting("anonymous-pull", "true"))
+			l := newTrail(t, s)
+			for range 100 {
+				s.Do(testkit.Login{}, "POST", "/", []byte(c.body), append(c.header, "Content-Type: "+c.kind, worstAgent)...)
+			}
+			text, err := os.ReadFile(l.path)
+			must(t, err)
+			for line := range bytes.Lines(text) {
+				if len(line) > 2200 {
+					t.Fatalf("a line has %d bytes: %s", len(line), line)
+				}
+			}
+			events := l.next()
+			if len(events) != 20 {
+				t.Fatalf("%d of 100 are recorded by themselves, want 20", len(events))
+			}
+			if p := events[0].RequestParameters; p != nil && string(p) != "null" {
+				t.Errorf("the trail tells %s", p)
+			}
+		})
+	}
+}
+
+// TestADeniedKeyCannotFillTheTrail: nor can a principal that may do nothing. What
+// others change is recorded all the same.
+func TestADeniedKeyCannotFillTheTrail(t *testing.T) {
+	clock := &still{at: time.Now()}
+	s := testkit.Start(t, testkit.Clock(clock.now))
+	l := newTrail(t, s)
+	admin := iam.NewFromConfig(s.AWS())
+	_, err := admin.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+	must(t, err)
+	key, err := admin.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("bob")})
+	must(t, err)
+	c := s.AWS()
+	c.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+	bob := ecr.NewFromConfig(c, once)
+	l.next()
+	long := make([]string, 100)
+	for i := range long {
+		long[i] = fmt.Sprintf("%s-%d", strings.Repeat("n", 250), i)
+	}
+	for range 700 {
+		_, err = bob.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{RepositoryNames: long})
+	}
+	checkAWS(t, err, 400, "AccessDeniedException")
+	text, err := os.ReadFile(l.path)
+	must(t, err)
+	for line := range bytes.Lines(text[l.read:]) {
+		if len(line) > 6<<10 {
+			t.Fatalf("a line has %d bytes: %s", len(line), line)
+		}
+	}
+	if n := len(l.next()); n != 600 {
+		t.Errorf("%d of 700 are recorded by themselves, want 600", n)
+	}
+	_, err = admin.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("eve")})
+	must(t, err)
+	s.Pass("summarise failed log-ins")
+	events := l.next()
+	if len(events) != 2 {
+		t.Fatalf("there are %d events, want 2", len(events))
+	}
+	if diff := cmp.Diff([]string{`Root iam:CreateUser on user/eve {"userName":"eve"}`}, summary(events[:1])); diff != "" {
+		t.Errorf("a change (-want +got):\n%s", diff)
+	}
+	if last := events[1]; last.Name != "FailedCalls" || last.Identity.UserName != "bob" || last.Outcome() != audit.Denied ||
+		!strings.Contains(string(last.RequestParameters), `"count":100,`) {
+		t.Errorf("the summary is %+v", events[1:])
+	}
+}
+
+// TestManyClientsHaveFewSummaries: of a flood of many clients the largest are
+// told apart.
+func TestManyClientsHaveFewSummaries(t *testing.T) {
+	clock := &still{at: time.Now()}
+	s := testkit.Start(t, testkit.Clock(clock.now), testkit.Setting("trusted-proxies", "127.0.0.1/32"))
+	l := newTrail(t, s)
+	for i := range 30 {
+		for range 21 {
+			s.Do(testkit.Login{}, "POST", "/", nil, fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i))
+		}
+	}
+	if n := len(l.next()); n != 600 {
+		t.Errorf("%d of 630 are recorded by themselves, want 600", n)
+	}
+	s.Pass("summarise failed log-ins")
+	events := l.next()
+	if len(events) != 11 {
+		t.Fatalf("%d summaries, want 11", len(events))
+	}
+	if last := events[10]; last.SourceIP != "0.0.0.0" || !strings.Contains(string(last.RequestParameters), `"count":20,`) {
+		t.Errorf("the last summary is %+v", last)
+	}
+}
+
+// TestRefusalsOfADay does its worst: every minute of the day, from many sources.
+func TestRefusalsOfADay(t *testing.T) {
+	for name, want := range map[string]int{"strangers": 30_000, "principals": 8000} {
+		f := server.NewFloods(server.Budgets[name])
+		now := time.Now()
+		lines := func(minutes int) (n int) {
+			for range minutes {
+				for i := range 1000 {
+					if f.Admit(fmt.Sprint(i%50), now) {
+						n++
+					}
+				}
+				now = now.Add(time.Minute)
+			}
+			return n
+		}
+		if n := lines(24 * 60); n != want {
+			t.Errorf("%s: %d lines a day, want %d", name, n, want)
+		}
+		if n := lines(1); n == 0 {
+			t.Errorf("%s: none on the next day", name)
+		}
 	}
 }
 
