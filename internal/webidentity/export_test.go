@@ -11,3 +11,6 @@ func Issuers(v *Verifier) int { return len(v.keys.issuers) }
 
 // Place makes room for the keys of an issuer.
 func Place(v *Verifier, issuer string) { v.keys.issuer(issuer) }
+
+// ListedOnly is the guard of connections to hosts that are listed, for tests.
+func ListedOnly(address string) error { return listedOnly("tcp", address, nil) }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -42,13 +43,19 @@ type keyring struct {
 	issuers map[string]*issuer
 }
 
-// issuer is one's keys. Whoever holds turn may read and write the rest.
+// issuer is one's keys. Everybody may read known; who holds turn may write it,
+// and read and write the rest.
 type issuer struct {
+	known atomic.Pointer[published] // nil: the keys were never fetched
 	turn  chan struct{}
-	keys  []jose.JSONWebKey
-	since time.Time // when the keys were fetched; zero: never
 	asked time.Time // when it was tried last
 	err   error     // of that
+}
+
+// published is what an issuer published at a time.
+type published struct {
+	keys  []jose.JSONWebKey
+	since time.Time
 }
 
 func newKeyring(client *http.Client, clock func() time.Time) *keyring {
@@ -75,8 +82,12 @@ func (k *keyring) issuer(of string) *issuer {
 }
 
 // find returns the keys of an issuer that may have the id; of an empty id, all.
+// Who asks for a key that is known does not wait while the issuer is asked.
 func (k *keyring) find(ctx context.Context, of, id string) ([]jose.JSONWebKey, error) {
 	i := k.issuer(of)
+	if found, fresh := i.matching(id, k.clock()); fresh && len(found) > 0 {
+		return found, nil
+	}
 	select {
 	case i.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -84,8 +95,7 @@ func (k *keyring) find(ctx context.Context, of, id string) ([]jose.JSONWebKey, e
 	}
 	defer func() { <-i.turn }()
 	now := k.clock()
-	fresh := !i.since.IsZero() && now.Sub(i.since) < keysTime && !now.Before(i.since)
-	found := i.matching(id)
+	found, fresh := i.matching(id, now)
 	if fresh && len(found) > 0 {
 		return found, nil
 	}
@@ -93,8 +103,8 @@ func (k *keyring) find(ctx context.Context, of, id string) ([]jose.JSONWebKey, e
 		i.asked = now
 		var keys []jose.JSONWebKey
 		if keys, i.err = k.fetch(ctx, of); i.err == nil {
-			i.keys, i.since = keys, now
-			fresh, found = true, i.matching(id)
+			i.known.Store(&published{keys, now})
+			found, fresh = i.matching(id, now)
 		}
 	}
 	switch {
@@ -106,14 +116,19 @@ func (k *keyring) find(ctx context.Context, of, id string) ([]jose.JSONWebKey, e
 	return found, nil
 }
 
-func (i *issuer) matching(id string) []jose.JSONWebKey {
-	var found []jose.JSONWebKey
-	for _, key := range i.keys {
+// matching returns the known keys that may have the id, and whether what is
+// known is still taken as the issuer's.
+func (i *issuer) matching(id string, now time.Time) (found []jose.JSONWebKey, fresh bool) {
+	p := i.known.Load()
+	if p == nil || now.Sub(p.since) >= keysTime || now.Before(p.since) {
+		return nil, false
+	}
+	for _, key := range p.keys {
 		if id == "" || key.KeyID == id {
 			found = append(found, key)
 		}
 	}
-	return found
+	return found, true
 }
 
 // fetch asks an issuer for its keys. A client that leaves does not end it: its
@@ -123,7 +138,7 @@ func (k *keyring) fetch(ctx context.Context, of string) ([]jose.JSONWebKey, erro
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(withProvider(context.WithoutCancel(ctx), at.Hostname()), 2*fetchTime)
+	ctx, cancel := context.WithTimeout(withProvider(context.WithoutCancel(ctx), at), 2*fetchTime)
 	defer cancel()
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.client), of)
 	if err != nil {

@@ -4,10 +4,11 @@
 //  1. A token counts only in an account that has its issuer as a provider, with
 //     one of the token's audiences; and only with a signature of one of the
 //     keys that the issuer publishes now, by RS256 or ES256.
-//  2. An issuer is asked over HTTPS, with bounded time and bytes; at a private
-//     address only if the provider's URL itself names it or the operator allows
-//     its host. Redirects lead to no other host. Plain HTTP is for loopback
-//     addresses.
+//  2. An issuer is asked over HTTPS, with bounded time and bytes; at a loopback
+//     or private address only if the operator lists its host, and then only at
+//     the scheme, host and port of the provider's URL; at link-local addresses
+//     never. Redirects lead to no other host. Plain HTTP is for loopback hosts
+//     that are listed.
 //  3. Keys are kept for an hour. However many tokens come, an issuer is asked
 //     at most every few seconds, and memory is bounded.
 //
@@ -41,8 +42,8 @@ type Config struct {
 	// CAs are certificates in PEM that issuers may have theirs from, beside the
 	// machine's own.
 	CAs []byte
-	// Private reports whether a host may be at a private address though its
-	// name does not say so. Nil: none may.
+	// Private reports whether a host, by name or address, may be at a loopback
+	// or private address. Nil: none may.
 	Private func(host string) bool
 }
 
@@ -51,6 +52,8 @@ type Verifier struct {
 	store meta.Store
 	clock func() time.Time
 	keys  *keyring
+	// listed reports whether a host may be at a private address.
+	listed func(host string) bool
 }
 
 // New returns a verifier that knows no keys yet.
@@ -59,7 +62,7 @@ func New(c Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{store: c.Store, clock: c.Clock, keys: newKeyring(client, c.Clock)}, nil
+	return &Verifier{store: c.Store, clock: c.Clock, keys: newKeyring(client, c.Clock), listed: c.listed}, nil
 }
 
 // Identity is whom an issuer vouches for.
@@ -157,7 +160,7 @@ func glance(token string) (claims, error) {
 // provider finds the account's provider of an issuer.
 func (v *Verifier) provider(ctx context.Context, account name.AccountID, issuer string) (meta.OIDCProvider, error) {
 	missing := invalid("No OpenIDConnect provider found in your account for " + shown(issuer))
-	host, ok := hostOf(issuer)
+	host, ok := hostOf(issuer, v.listed)
 	if !ok {
 		return meta.OIDCProvider{}, missing
 	}
@@ -181,12 +184,12 @@ func (v *Verifier) provider(ctx context.Context, account name.AccountID, issuer 
 }
 
 // hostOf returns what of an issuer's URL stands in a provider's ARN.
-func hostOf(issuer string) (string, bool) {
+func hostOf(issuer string, listed func(host string) bool) (string, bool) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
 		return "", false
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if !protected(u, listed(u.Hostname())) {
 		return "", false
 	}
 	return strings.TrimPrefix(issuer, u.Scheme+"://"), true

@@ -1,6 +1,7 @@
 package webidentity_test
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"net/http"
@@ -309,6 +310,116 @@ func TestConnectionsToPrivateAddressesAreRefused(t *testing.T) {
 		if err := webidentity.PublicOnly(address); (err != nil) != refused {
 			t.Errorf("%s: %v, want refused: %v", address, err, refused)
 		}
+	}
+}
+
+func TestAListedHostIsNotAtAnAddressOfNoIssuer(t *testing.T) {
+	for address, refused := range map[string]bool{
+		"127.0.0.1:443":           false,
+		"[::1]:443":               false,
+		"10.1.2.3:443":            false,
+		"192.168.1.1:443":         false,
+		"100.64.0.1:443":          false,
+		"[fd12::1]:443":           false,
+		"93.184.215.14:443":       false,
+		"169.254.169.254:80":      true,
+		"[::ffff:169.254.1.1]:80": true,
+		"[fe80::1%lo]:443":        true,
+		"[fd00:ec2::254]:80":      true,
+		"100.100.100.200:80":      true,
+		"192.0.0.192:80":          true,
+		"[64:ff9b::a9fe:a9fe]:80": true,
+		"0.0.0.0:443":             true,
+		"[::]:443":                true,
+		"224.0.0.1:443":           true,
+		"no address":              true,
+	} {
+		if err := webidentity.ListedOnly(address); (err != nil) != refused {
+			t.Errorf("%s: %v, want refused: %v", address, err, refused)
+		}
+	}
+}
+
+// TestAProviderLeadsToNoPrivateAddressThatIsNotListed: any tenant may register
+// one.
+func TestAProviderLeadsToNoPrivateAddressThatIsNotListed(t *testing.T) {
+	key := newEC(t, "e")
+	i, other := newIssuer(t, key.public()), newIssuer(t, key.public())
+	w := newWorld(t, i, other)
+	verify := func(private func(string) bool, iss string) error {
+		v, err := webidentity.New(webidentity.Config{Store: w.store, Clock: w.clock, CAs: w.cas, Private: private})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Verify(t.Context(), account, key.sign(t, i.claims(map[string]any{"iss": iss})))
+		return err
+	}
+	if err := verify(loopback, i.URL); err != nil {
+		t.Fatalf("where it is listed: %v", err)
+	}
+	asked := i.discoveries.Load()
+	if err := verify(nil, i.URL); !fault.Is(err, fault.IssuerUnreachable) || !strings.Contains(err.Error(), "is a private address") {
+		t.Errorf("by default: %v", err)
+	}
+	if err := verify(func(h string) bool { return h == "localhost" }, i.URL); !fault.Is(err, fault.IssuerUnreachable) {
+		t.Errorf("where another is listed: %v", err)
+	}
+	if err := verify(nil, "http://"+i.host()); !fault.Is(err, fault.IdentityTokenInvalid) {
+		t.Errorf("in the clear: %v", err)
+	}
+	if i.discoveries.Load() != asked {
+		t.Error("it was asked")
+	}
+	for what, at := range map[string]string{
+		"keys at another port of the listed host": other.URL + "/keys",
+		"keys at another listed host":             strings.Replace(i.URL, "127.0.0.1", "localhost", 1) + "/keys",
+		"keys in the clear":                       "http://" + i.host() + "/keys",
+	} {
+		i.set(func() {
+			i.discover = func(w http.ResponseWriter, _ *http.Request) {
+				reply(w, map[string]any{"issuer": i.URL, "jwks_uri": at})
+			}
+		})
+		if err := verify(loopback, i.URL); !fault.Is(err, fault.IssuerUnreachable) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if other.fetches.Load() != 0 {
+		t.Error("the other issuer was asked")
+	}
+}
+
+// TestAKnownKeyDoesNotWait while a stranger's token makes the server ask.
+func TestAKnownKeyDoesNotWait(t *testing.T) {
+	key, other := newEC(t, "e"), newEC(t, "other")
+	i := newIssuer(t, key.public())
+	w := newWorld(t, i)
+	good := key.sign(t, i.claims(nil))
+	if _, err := w.Verify(t.Context(), account, good); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(11 * time.Second)
+	asked, hang := make(chan struct{}), make(chan struct{})
+	i.set(func() {
+		i.jwks = func(w http.ResponseWriter, _ *http.Request) {
+			close(asked)
+			<-hang
+		}
+	})
+	done := make(chan error)
+	go func() {
+		_, err := w.Verify(t.Context(), account, other.sign(t, i.claims(nil)))
+		done <- err
+	}()
+	<-asked
+	soon, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if _, err := w.Verify(soon, account, good); err != nil {
+		t.Errorf("a token of a known key waits: %v", err)
+	}
+	close(hang)
+	if err := <-done; err == nil {
+		t.Error("a token of a key that is not published is good")
 	}
 }
 

@@ -89,7 +89,7 @@ func newWorld(t *testing.T, cas ...byte) *world {
 	})
 	w.must(err)
 	decider := access.New(access.Config{Store: w.store, Clock: w.now})
-	web, err := webidentity.New(webidentity.Config{Store: w.store, Clock: w.now, CAs: cas})
+	web, err := webidentity.New(webidentity.Config{Store: w.store, Clock: w.now, CAs: cas, Private: func(host string) bool { return host == "127.0.0.1" }})
 	w.must(err)
 	handler, err := awsquery.New(awsquery.Config{
 		Services:      []awsquery.Service{sts.New(sts.Config{Issuer: w.authority, Access: decider, WebIdentities: web})},
