@@ -2,6 +2,8 @@ package sts
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/stsmodel"
@@ -21,12 +23,14 @@ const (
 )
 
 // role returns the role that is asked for, with what its trust policy may look
-// at.
-func (s service) role(_ context.Context, _ *awsquery.Call, in *stsmodel.AssumeRoleRequest) (access.Resource, error) {
+// at. Tags that the caller's session passes on are as those of the request: the
+// new session has them all.
+func (s service) role(_ context.Context, c *awsquery.Call, in *stsmodel.AssumeRoleRequest) (access.Resource, error) {
 	r, err := roleResource(*in.RoleArn, *in.RoleSessionName)
 	if err != nil {
 		return r, err
 	}
+	r.RequestTags = passedOn(c.Caller)
 	for _, t := range in.Tags {
 		r.RequestTags = append(r.RequestTags, [2]string{*t.Key, *t.Value})
 	}
@@ -40,6 +44,21 @@ func (s service) role(_ context.Context, _ *awsquery.Call, in *stsmodel.AssumeRo
 		r.Keys["sts:transitivetagkeys"] = in.TransitiveTagKeys
 	}
 	return r, nil
+}
+
+// passedOn returns the tags that the caller's session passes on to any other
+// that is begun from it.
+func passedOn(c identity.Caller) [][2]string {
+	if c.Session == nil {
+		return nil
+	}
+	var tags [][2]string
+	for _, t := range c.Session.Tags {
+		if slices.ContainsFunc(c.Session.Transitive, func(key string) bool { return strings.EqualFold(key, t[0]) }) {
+			tags = append(tags, t)
+		}
+	}
+	return tags
 }
 
 func roleResource(arn, session string) (access.Resource, error) {
@@ -82,14 +101,14 @@ func (s service) assumeRole(ctx context.Context, c *awsquery.Call, in *stsmodel.
 	return out, nil
 }
 
-// mayNarrow asks for what a session takes with it beside the role. A source
-// identity that the caller's session has is passed on, and so asked for too.
+// mayNarrow asks for what a session takes with it beside the role. Tags and a
+// source identity that the caller's session passes on are asked for too.
 func (s service) mayNarrow(ctx context.Context, c *awsquery.Call, in *stsmodel.AssumeRoleRequest) error {
 	role, err := s.role(ctx, c, in)
 	if err != nil {
 		return err
 	}
-	if len(in.Tags)+len(in.TransitiveTagKeys) > 0 {
+	if len(role.RequestTags)+len(in.TransitiveTagKeys) > 0 {
 		if err := s.Access.Authorize(ctx, c.Caller, tagSession, role); err != nil {
 			return err
 		}

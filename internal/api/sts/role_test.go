@@ -156,6 +156,14 @@ func TestTagsAndSourceIdentitiesAreAskedFor(t *testing.T) {
 	if again.SourceIdentity == nil || *again.SourceIdentity != "carol" {
 		t.Errorf("the source identity that is passed on is %v", again.SourceIdentity)
 	}
+	blue := w.role("blue", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"},
+		{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:TagSession","Condition":{"StringEquals":{"aws:RequestTag/team":"blue"}}}]}`, everything)
+	passing := w.assume(alice, red, func(in *sdk.AssumeRoleInput) {
+		in.Tags, in.TransitiveTagKeys = tags("team", "red"), []string{"team"}
+	})
+	w.assume(w.with(passing.Credentials), red, nil)
+	staying := w.assume(alice, red, team("red"))
+	w.assume(w.with(staying.Credentials), bare, nil)
 	for name, tt := range map[string]struct {
 		by     *sdk.Client
 		role   string
@@ -168,6 +176,8 @@ func TestTagsAndSourceIdentitiesAreAskedFor(t *testing.T) {
 			in.Tags = append(tags("team", "red"), tags("x", "y")...)
 			in.TransitiveTagKeys = []string{"x"}
 		}, "sts:TagSession"},
+		"a tag that is passed on to a role that allows none":             {w.with(passing.Credentials), bare, nil, "sts:TagSession"},
+		"a tag that is passed on to a role that allows others":           {w.with(passing.Credentials), blue, nil, "sts:TagSession"},
 		"a source identity that nothing allows":                          {alice, bare, source("carol"), "sts:SetSourceIdentity"},
 		"another source identity than the role allows":                   {alice, red, source("dora"), "sts:SetSourceIdentity"},
 		"a source identity that is passed on to a role that allows none": {w.with(got.Credentials), bare, nil, "sts:SetSourceIdentity"},
