@@ -6,6 +6,7 @@
 //     the server's own account. So its root may, and of its users those whose
 //     policies say so; other accounts may not, because nothing of theirs is
 //     asked about.
+//     As in IAM, credentials of GetSessionToken do not open it.
 //  2. A secret access key is in the answer that made it, and in no other.
 //  3. A simulation decides nothing, records nothing, and uses the very policies
 //     that a request of the principal would meet.
@@ -20,6 +21,7 @@ import (
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/lighteragemodel"
 	"github.com/lighterage/lighterage/internal/directory"
+	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -64,8 +66,18 @@ func (f *front) operations() []awsjson.Operation {
 
 // op is the row of an operation.
 func op[In, Out any](f *front, operation string, handle func(context.Context, *awsjson.Call, *In) (*Out, error)) awsjson.Operation {
-	own := func(*awsjson.Call, *In) (access.Resource, error) {
+	own := func(c *awsjson.Call, _ *In) (access.Resource, error) {
+		if borrowed(c.Caller) {
+			return access.Resource{}, fault.New(fault.CredentialUnknown)
+		}
 		return access.Resource{Account: f.Account, ARN: "*"}, nil
 	}
 	return awsjson.Op(operation, "lighterage:"+operation, own, handle)
+}
+
+// borrowed reports whether the caller is a user or root by credentials of
+// GetSessionToken: lasting credentials, as CreateAccount gives, are not made out
+// of passing ones.
+func borrowed(c identity.Caller) bool {
+	return c.Session != nil && (c.Kind == identity.User || c.Kind == identity.Root)
 }

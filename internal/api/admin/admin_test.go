@@ -43,6 +43,7 @@ type world struct {
 	ctx    context.Context
 	url    string
 	faults *metatest.Faults
+	issuer *identity.Authority
 	root   *client.Client // of the server's own account
 }
 
@@ -65,6 +66,7 @@ func open(t *testing.T) *world {
 		Regions: func(r name.Region) bool { return r == region }, Clock: time.Now, Logger: log,
 	})
 	w.must(err)
+	w.issuer = authority
 	decider := access.New(access.Config{Store: w.faults, Clock: time.Now})
 	handler, err := awsjson.New(awsjson.Config{
 		Services:      []awsjson.Service{admin.New(admin.Config{Account: home, Directory: w.Directory, Principals: authority, Explainer: decider})},
@@ -151,6 +153,31 @@ func TestAnAccountIsMadeWithAKeyThatWorksInItAlone(t *testing.T) {
 	w.must(w.root.Call(w.ctx, "CreateAccount", map[string]string{"accountName": "Drawn"}, &out))
 	if _, err := name.ParseAccountID(out.Account.ID); err != nil {
 		t.Errorf("drawn id: %v", err)
+	}
+}
+
+// TestPassingCredentialsDoNotOpenTheAPI: accounts, with lasting keys, are not
+// made by what was lent.
+func TestPassingCredentialsDoNotOpenTheAPI(t *testing.T) {
+	w := open(t)
+	w.user("alice", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
+	key, _, err := w.CreateAccessKey(w.ctx, directory.Owner{Account: home, User: "alice"})
+	w.must(err)
+	alice, err := w.issuer.CallerOf(w.ctx, "arn:aws:iam::123456789012:user/alice")
+	w.must(err)
+	alice.KeyID = key.ID
+	root, err := w.issuer.CallerOf(w.ctx, "arn:aws:iam::123456789012:root")
+	w.must(err)
+	root.KeyID = keyID
+	for _, caller := range []identity.Caller{alice, root} {
+		lent, err := w.issuer.IssueOwnSession(w.ctx, caller, 0)
+		w.must(err)
+		c := w.client(lent.KeyID, lent.Secret.Reveal())
+		c.Credentials.SessionToken = lent.Token
+		for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision"} {
+			in := map[string]string{"accountName": "x", "principalArn": caller.ARN, "action": "ecr:PutImage", "resourceArn": "*"}
+			refused(t, c.Call(w.ctx, operation, in, nil), "UnrecognizedClientException", "")
+		}
 	}
 }
 
