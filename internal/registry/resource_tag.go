@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,10 +16,16 @@ func resourceOf(r Repository) meta.Resource {
 
 // checkResourceTags checks tags that come to those that are there: keys of 1
 // to 128 characters not beginning with "aws:", values of at most 256, each key
-// once, and no more than the limit altogether (ECR API reference, Tag).
+// once, and no more than the limit altogether (ECR API reference, Tag). Keys that
+// differ only in case are refused: policies know no case, so that a condition on
+// one of them would be at the mercy of the other.
 func (c *Catalogue) checkResourceTags(have, add []ResourceTag) error {
 	keys := map[string]bool{}
-	for _, t := range add {
+	for i, t := range add {
+		alike := func(other ResourceTag) bool { return other.Key != t.Key && strings.EqualFold(other.Key, t.Key) }
+		if slices.ContainsFunc(have, alike) || slices.ContainsFunc(add[:i], alike) {
+			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tags", Value: t.Key}
+		}
 		if !validKey(t.Key) || utf8.RuneCountInString(t.Value) > 256 || keys[t.Key] {
 			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tags", Value: t.Key}
 		}
