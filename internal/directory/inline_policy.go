@@ -40,13 +40,13 @@ func (d *Directory) PutInlinePolicy(ctx context.Context, account name.AccountID,
 		if err != nil {
 			return err
 		}
-		size := significant(p.Document)
+		documents := []string{p.Document}
 		for _, other := range have {
 			if other.Name != p.Name {
-				size += significant(other.Document)
+				documents = append(documents, other.Document)
 			}
 		}
-		if limit := d.inlineSize(kind); size > limit {
+		if limit := d.inlineSize(kind); oversize(limit, documents...) {
 			return &fault.Error{Reason: fault.LimitExceeded, Quota: "InlinePolicySize", Limit: limit,
 				Detail: "Maximum policy size of " + strconv.FormatInt(limit, 10) + " bytes exceeded for " + entityOf(kind) + " " + who.Key.Name}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
@@ -104,7 +105,7 @@ func managedOf(p policy.ManagedPolicy) Policy {
 // checkManaged checks the document of a managed policy. PolicyMalformed,
 // LimitExceeded.
 func (d *Directory) checkManaged(document string) error {
-	if significant(document) > d.Limits.PolicySize {
+	if oversize(d.Limits.PolicySize, document) {
 		return quotaFault("PolicySize", d.Limits.PolicySize)
 	}
 	return parse(policy.Managed, document)
@@ -135,6 +136,20 @@ func significant(document string) int64 {
 		}
 	}
 	return n
+}
+
+// padding is how many times its quota a document may have with its white space,
+// which quotas do not count and every reader must go through.
+const padding = 3
+
+// oversize reports whether documents together are larger than their quota.
+func oversize(quota int64, documents ...string) bool {
+	var counted, all int64
+	for _, d := range documents {
+		counted += significant(d)
+		all += int64(utf8.RuneCountInString(d))
+	}
+	return counted > quota || all > padding*quota
 }
 
 // managedPolicy is a policy that an ARN names: a row, or one of AWS's.

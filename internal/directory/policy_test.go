@@ -244,3 +244,41 @@ func raceForProviders(w *world) {
 		w.t.Errorf("clients are %v", p.ClientIDs)
 	}
 }
+
+// TestWhiteSpaceIsNotFreeWithoutEnd: quotas do not count it, but every decision
+// would have to read it.
+func TestWhiteSpaceIsNotFreeWithoutEnd(t *testing.T) {
+	w := newWorld(t)
+	user := w.user("alice")
+	padded := func(document string, size int64) string {
+		return document + strings.Repeat(" ", int(size)-len(document))
+	}
+	for name, put := range map[string]struct {
+		quota int64
+		do    func(called string, size int64) error
+	}{
+		"a managed policy": {directory.Quotas.PolicySize, func(called string, size int64) error {
+			_, err := w.CreatePolicy(w.ctx, home, directory.NewPolicy{Name: called, Document: padded(pull, size)})
+			return err
+		}},
+		"an inline policy": {directory.Quotas.UserPolicySize, func(called string, size int64) error {
+			return w.PutInlinePolicy(w.ctx, home, directory.User, user.Key.Name, directory.InlinePolicy{Name: "only", Document: padded(pull, size)})
+		}},
+		"a trust policy": {directory.Quotas.TrustSize, func(called string, size int64) error {
+			trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ecr.amazonaws.com"},"Action":"sts:AssumeRole"}}`
+			_, err := w.CreateRole(w.ctx, home, directory.NewRole{Name: called, Trust: padded(trust, size)})
+			return err
+		}},
+	} {
+		if err := put.do("within", 3*put.quota); err != nil {
+			t.Errorf("%s of three times the quota: %v", name, err)
+		}
+		if err := put.do("beyond", 3*put.quota+1); !fault.Is(err, fault.LimitExceeded) {
+			t.Errorf("%s of more: %v", name, err)
+		}
+	}
+	err := w.PutInlinePolicy(w.ctx, home, directory.User, user.Key.Name, directory.InlinePolicy{Name: "another", Document: pull})
+	if !fault.Is(err, fault.LimitExceeded) {
+		t.Errorf("another inline policy beside one that takes all room: %v", err)
+	}
+}

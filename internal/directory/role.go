@@ -73,7 +73,7 @@ func checkMaxSession(d time.Duration) error {
 
 // parseTrust reads a role's trust policy. PolicyMalformed, LimitExceeded.
 func (d *Directory) parseTrust(document string) (*policy.Document, error) {
-	if significant(document) > d.Limits.TrustSize {
+	if oversize(d.Limits.TrustSize, document) {
 		return nil, quotaFault("ACLSizePerRole", d.Limits.TrustSize)
 	}
 	parsed, err := policy.Parse(policy.Trust, document)

@@ -90,6 +90,10 @@ type Position struct{ Line, Column int }
 // through: a page can be shorter than asked for.
 const simulationBudget = 16 << 20
 
+// simulationSteps is how much work one page may be that patterns and values
+// make, in policy's steps; the outcome that goes beyond is the page's last.
+const simulationSteps = 16 << 20
+
 var simulatedAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
 
 // Simulate returns outcomes from the one with the number first on, action by
@@ -119,6 +123,13 @@ func (d *Directory) Simulate(ctx context.Context, account name.AccountID, s Simu
 	last := min(all, first+min(limit, 1+simulationBudget/(1+len(s.Resource)+parts.size())))
 	var out []Outcome
 	for i := first; i < last; i++ {
+		if err := ctx.Err(); err != nil {
+			return nil, false, storeFault(err)
+		}
+		if run.steps > simulationSteps {
+			last = i
+			break
+		}
 		out = append(out, run.try(s.Actions[i/len(s.Resources)], s.Resources[i%len(s.Resources)]))
 	}
 	return out, last < all, nil
@@ -171,6 +182,7 @@ type simulator struct {
 	sources  []source // by the number that is the name of their document
 	keys     map[string][]string
 	missing  []string
+	steps    int // that it took so far
 }
 
 func (p sources) prepare(account name.AccountID, s Simulation) (*simulator, error) {
@@ -253,7 +265,8 @@ func (p sources) keys(given []ContextValue) map[string][]string {
 func (r *simulator) try(action, resource string) Outcome {
 	request := policy.Request{
 		Principal: r.caller, Action: action, Resource: resource, Account: r.accountOf(resource),
-		Keys: func(key string) []string { return r.keys[key] },
+		Keys:  func(key string) []string { return r.keys[key] },
+		Steps: &r.steps,
 	}
 	decision, lines := policy.Explain(request, r.policies)
 	out := Outcome{

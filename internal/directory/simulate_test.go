@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,5 +108,43 @@ func TestPositionsCountCharacters(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, page[0].Matched); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCostlyPatternsMakeSmallPages: a page's work is bounded by what matching
+// takes too, and not by the documents' sizes alone.
+func TestCostlyPatternsMakeSmallPages(t *testing.T) {
+	w := newWorld(t)
+	costly := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"*` + strings.Repeat("a", 1800) + `?b"}}}}`
+	s := directory.Simulation{
+		Policies: []string{costly}, Context: []directory.ContextValue{{Key: "aws:UserAgent", Values: []string{strings.Repeat("a", 60<<10)}}},
+	}
+	for i := range 50 {
+		s.Actions = append(s.Actions, fmt.Sprint("ecr:A", i))
+	}
+	seen := 0
+	for pages := 0; ; pages++ {
+		page, more, err := w.Simulate(w.ctx, home, s, seen, 100)
+		w.must(err)
+		for i, o := range page {
+			if o.Allowed || o.Action != s.Actions[seen+i] {
+				t.Fatalf("outcome %d: %+v", seen+i, o)
+			}
+		}
+		seen += len(page)
+		if len(page) == 0 || len(page) > 5 {
+			t.Fatalf("a page of %d", len(page))
+		}
+		if !more {
+			break
+		}
+	}
+	if seen != 50 {
+		t.Errorf("%d outcomes", seen)
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	if _, _, err := w.Simulate(ctx, home, s, 0, 100); !fault.Is(err, fault.Overloaded) {
+		t.Errorf("for a client that left: %v", err)
 	}
 }
