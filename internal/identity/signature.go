@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"strings"
 
@@ -145,7 +146,7 @@ func (p *pending) again() error {
 	if err != nil {
 		return err
 	}
-	if secret.Reveal() != p.secret.Reveal() { // another key under the same id did not sign
+	if subtle.ConstantTimeCompare([]byte(secret.Reveal()), []byte(p.secret.Reveal())) != 1 { // another key under the same id did not sign
 		return fault.New(fault.CredentialUnknown)
 	}
 	caller.Region = p.caller.Region
