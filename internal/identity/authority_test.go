@@ -53,6 +53,8 @@ func (s *secrets) View(_ context.Context, fn func(meta.Tx) error) error {
 	return fn(s)
 }
 
+func (s *secrets) Look(ctx context.Context, fn func(meta.Tx) error) error { return s.View(ctx, fn) }
+
 func (s *secrets) Update(ctx context.Context, fn func(meta.Tx) error) error { return s.View(ctx, fn) }
 
 func (s *secrets) RecentAccessVersion(context.Context) (int64, error) { return 1, s.err }

@@ -50,6 +50,9 @@ var (
 type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
+	// Look is View for an fn that mostly asks for one thing, which it may do
+	// without a transaction; an fn that asks for more runs again in one.
+	Look(ctx context.Context, fn func(Tx) error) error
 
 	// RecentAccessVersion returns what AccessVersion returned at most half a
 	// second ago, and no less than what any update that has returned to this

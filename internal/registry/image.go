@@ -20,7 +20,7 @@ const tagsOfPage = 10_000
 // Image finds an image by tag or digest. RepositoryNotFound, ImageNotFound.
 func (c *Catalogue) Image(ctx context.Context, key RepositoryKey, ref Reference) (Image, error) {
 	var i Image
-	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
 		i, err = tx.FindImage(key, ref)
 		return err
 	})
@@ -36,7 +36,7 @@ func (c *Catalogue) Manifest(ctx context.Context, key RepositoryKey, i Image) ([
 		return body, nil
 	}
 	var body []byte
-	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
 		body, err = tx.Manifest(i.ID)
 		return err
 	})

@@ -24,7 +24,7 @@ func layerFault(r fault.Reason, key RepositoryKey, d digest.Digest) *fault.Error
 func (c *Catalogue) Layer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
 	var l Layer
 	promised := false
-	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
+	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
 		if l, err = tx.FindLayer(key, d); err != nil {
 			return err
 		}

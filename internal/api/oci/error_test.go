@@ -101,6 +101,13 @@ func (b *broken) View(ctx context.Context, fn func(meta.Tx) error) error {
 	return b.Store.View(ctx, fn)
 }
 
+func (b *broken) Look(ctx context.Context, fn func(meta.Tx) error) error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.Store.Look(ctx, fn)
+}
+
 func (b *broken) Update(ctx context.Context, fn func(meta.Tx) error) error {
 	if b.err != nil {
 		return b.err

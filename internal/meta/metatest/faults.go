@@ -75,6 +75,14 @@ func (f *Faults) View(ctx context.Context, fn func(meta.Tx) error) error {
 	return f.Store.View(ctx, fn)
 }
 
+// Look runs fn unless the store is down.
+func (f *Faults) Look(ctx context.Context, fn func(meta.Tx) error) error {
+	if err := f.isDown(); err != nil {
+		return err
+	}
+	return f.Store.Look(ctx, fn)
+}
+
 // RecentAccessVersion asks the store unless it is down, as if it had been for a
 // while.
 func (f *Faults) RecentAccessVersion(ctx context.Context) (int64, error) {

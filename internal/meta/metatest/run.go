@@ -32,6 +32,7 @@ func Run(t *testing.T, new New) {
 		run  func(*fixture)
 	}{
 		{"transaction", testTransaction},
+		{"look", testLook},
 		{"group", testGroup},
 		{"repository", testRepository},
 		{"purge", testPurge},

@@ -41,7 +41,7 @@ func testTransaction(f *fixture) {
 		})
 	})
 	f.on("a panic reaches the caller, changes nothing, and the store goes on", func(f *fixture) {
-		run := map[string]func(context.Context, func(meta.Tx) error) error{"update": f.store.Update, "view": f.store.View}
+		run := map[string]func(context.Context, func(meta.Tx) error) error{"update": f.store.Update, "view": f.store.View, "look": f.store.Look}
 		for which, run := range run {
 			func() {
 				defer func() {
@@ -116,7 +116,7 @@ func testTransaction(f *fixture) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		ran := false
-		for which, run := range map[string]func(context.Context, func(meta.Tx) error) error{"update": f.store.Update, "view": f.store.View} {
+		for which, run := range map[string]func(context.Context, func(meta.Tx) error) error{"update": f.store.Update, "view": f.store.View, "look": f.store.Look} {
 			err := run(ctx, func(meta.Tx) error {
 				ran = true
 				return nil

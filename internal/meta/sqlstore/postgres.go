@@ -115,6 +115,9 @@ func (e *postgresEngine) ping(ctx context.Context) error {
 	return nil
 }
 
+// look is view: whoever asks another process has other costs.
+func (e *postgresEngine) look(ctx context.Context, fn func(*tx) error) error { return e.view(ctx, fn) }
+
 func (e *postgresEngine) view(ctx context.Context, fn func(*tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err, again := e.viewOnce(ctx, fn)

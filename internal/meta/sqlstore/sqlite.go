@@ -129,6 +129,15 @@ func (e *sqliteEngine) view(ctx context.Context, fn func(*tx) error) error {
 	return r.view(fn)
 }
 
+func (e *sqliteEngine) look(ctx context.Context, fn func(*tx) error) error {
+	r, err := e.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.readers.put(r)
+	return r.look(fn)
+}
+
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.view(ctx, func(t *tx) error {
 		_, _, err := t.Identity()
@@ -222,26 +231,70 @@ func (p *readerPool) put(r *reader) {
 // reader is a connection that only reads.
 type reader struct{ *sqliteConn }
 
-// view runs fn in a transaction. A panic of fn reaches the caller after the
-// transaction has ended.
+// look runs fn without a transaction, since one statement is a transaction by
+// itself, and in one if it asks for a second.
+func (r *reader) look(fn func(*tx) error) error {
+	again := false
+	err := r.guard(func(s *sqliteSession) error {
+		single := &singleSession{sqliteSession: s}
+		err := fn(&tx{session: single})
+		again = single.refused
+		return err
+	})
+	if again {
+		return r.view(fn)
+	}
+	return err
+}
+
+// view runs fn in a transaction.
 func (r *reader) view(fn func(*tx) error) error {
-	var panicked any
-	err := r.use(func(s *sqliteSession) (err error) {
+	return r.guard(func(s *sqliteSession) (err error) {
 		if _, err := s.exec("BEGIN", nil); err != nil {
 			return s.translate("", err)
 		}
 		defer func() {
-			panicked = recover()
 			if _, e := s.exec("ROLLBACK", nil); e != nil && err == nil {
 				err = s.translate("", e)
 			}
 		}()
 		return fn(&tx{session: s})
 	})
+}
+
+// guard uses the connection. A panic of fn reaches the caller after that.
+func (r *reader) guard(fn func(*sqliteSession) error) error {
+	var panicked any
+	err := r.use(func(s *sqliteSession) error {
+		defer func() { panicked = recover() }()
+		return fn(s)
+	})
 	if panicked != nil {
 		panic(panicked)
 	}
 	return err
+}
+
+// singleSession runs one statement, and refuses every further one.
+type singleSession struct {
+	*sqliteSession
+	used, refused bool
+}
+
+var errSecond = errors.New("a second statement outside of a transaction")
+
+func (s *singleSession) query(sql string, args []any, fn func(*row)) error {
+	if s.used {
+		s.refused = true
+		return errSecond
+	}
+	s.used = true
+	return s.sqliteSession.query(sql, args, fn)
+}
+
+func (s *singleSession) exec(string, []any) (int64, error) {
+	s.refused = true // nothing that a view asks for
+	return 0, errSecond
 }
 
 // sqliteSession runs statements on one connection. Each text is prepared once.

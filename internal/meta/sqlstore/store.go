@@ -62,6 +62,7 @@ var _ meta.Store = (*Store)(nil)
 // engine runs transactions on one kind of database.
 type engine interface {
 	view(ctx context.Context, fn func(*tx) error) error
+	look(ctx context.Context, fn func(*tx) error) error
 	update(ctx context.Context, fn func(*tx) error) error
 	ping(ctx context.Context) error
 	close() error
@@ -81,6 +82,19 @@ func (s *Store) View(ctx context.Context, fn func(meta.Tx) error) error {
 		return err
 	}
 	return s.engine.view(ctx, func(t *tx) error {
+		t.registries = s.registries
+		return t.run(fn)
+	})
+}
+
+// Look runs fn, which asks for one statement.
+func (s *Store) Look(ctx context.Context, fn func(meta.Tx) error) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.engine.look(ctx, func(t *tx) error {
 		t.registries = s.registries
 		return t.run(fn)
 	})
