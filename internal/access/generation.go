@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"errors"
 
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
@@ -34,7 +33,7 @@ const (
 func (d *Decider) generation(ctx context.Context) (*generation, error) {
 	version, err := d.Store.RecentAccessVersion(ctx)
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, meta.Fault(err)
 	}
 	g := d.current.Load()
 	for g == nil || g.version < version {
@@ -74,21 +73,4 @@ func (d *Decider) document(kind policy.Kind, text string) (*policy.Document, err
 func (d *Decider) named(name string, kind policy.Kind, text string) (policy.Named, error) {
 	doc, err := d.document(kind, text)
 	return policy.Named{Name: name, Document: doc}, err
-}
-
-// storeFault turns a store's error into a fault.
-func storeFault(err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
-		return err
-	}
-	reason := fault.Unexpected
-	switch {
-	case errors.Is(err, meta.ErrFull):
-		reason = fault.StoreFull
-	case errors.Is(err, meta.ErrUnavailable):
-		reason = fault.StoreUnavailable
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		reason = fault.Overloaded // the client left while its turn had not come
-	}
-	return fault.Wrap(reason, err)
 }

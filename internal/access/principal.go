@@ -55,7 +55,7 @@ func (d *Decider) principal(ctx context.Context, g *generation, c *identity.Call
 		return r.session(p, c.Session)
 	})
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, meta.Fault(err)
 	}
 	if named {
 		g.principals.put(key, p, 1)

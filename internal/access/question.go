@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/policy"
 )
 
@@ -101,7 +102,7 @@ func (q *question) weigh(p policy.Policies) (policy.Decision, error) {
 
 func (q *question) evaluate(p policy.Policies) (policy.Decision, error) {
 	if err := q.ctx.Err(); err != nil {
-		return policy.Decision{}, storeFault(err)
+		return policy.Decision{}, meta.Fault(err)
 	}
 	r := q.request()
 	d := policy.Evaluate(r, p)

@@ -86,7 +86,7 @@ func (d *Decider) registry(ctx context.Context, g *generation, id name.RegistryI
 		return err
 	})
 	if err != nil {
-		return s, storeFault(err)
+		return s, meta.Fault(err)
 	}
 	g.registries.put(id, s, 1)
 	return s, nil
@@ -115,7 +115,7 @@ func (d *Decider) repository(ctx context.Context, g *generation, key meta.Reposi
 		return err
 	})
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, meta.Fault(err)
 	}
 	g.repositories.put(key, all, 1)
 	return all, nil
@@ -161,7 +161,7 @@ func (d *Decider) trust(ctx context.Context, g *generation, arn string) ([]polic
 		return err
 	})
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, meta.Fault(err)
 	}
 	g.roles.put(arn, all, 1)
 	return all, nil
@@ -187,7 +187,7 @@ func (d *Decider) resourceTags(ctx context.Context, g *generation, arn string) (
 		return err
 	})
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, meta.Fault(err)
 	}
 	g.tags.put(arn, tags, 1)
 	return tags, nil
@@ -280,7 +280,7 @@ func (d *Decider) serviceARN(ctx context.Context, r Resource) (string, error) {
 		}
 		return err
 	})
-	return arn, storeFault(err)
+	return arn, meta.Fault(err)
 }
 
 // principalOf is the caller as policies name it.

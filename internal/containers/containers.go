@@ -79,16 +79,7 @@ func storeFault(key Key, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
 		return err
 	}
-	reason := fault.Unexpected
-	switch {
-	case errors.Is(err, meta.ErrFull):
-		reason = fault.StoreFull
-	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt):
-		reason = fault.StoreUnavailable
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		reason = fault.Overloaded // the client left while its turn had not come
-	}
-	f := serviceFault(reason, key)
+	f := serviceFault(meta.Reason(err), key)
 	f.Err = err
 	return f
 }

@@ -63,7 +63,7 @@ func (d *Directory) newKey(account name.AccountID) (meta.AccessKey, identity.Sec
 	row, secret := meta.AccessKey{ID: newKeyID(), Account: account, Active: true}, newSecret()
 	var err error
 	if row.Sealed, err = d.Seal.Seal([]byte(secret.Reveal()), []byte(row.ID)); err != nil {
-		return meta.AccessKey{}, identity.Secret{}, storeFault(fmt.Errorf("seal the secret of an access key: %w", err))
+		return meta.AccessKey{}, identity.Secret{}, meta.Fault(fmt.Errorf("seal the secret of an access key: %w", err))
 	}
 	return row, secret, nil
 }

@@ -36,7 +36,7 @@ func (d *Directory) CreateAccount(ctx context.Context, id name.AccountID, called
 
 func (d *Directory) createAccount(ctx context.Context, id name.AccountID, called string) (Account, AccessKey, identity.Secret, error) {
 	fail := func(err error) (Account, AccessKey, identity.Secret, error) {
-		return Account{}, AccessKey{}, identity.Secret{}, storeFault(err)
+		return Account{}, AccessKey{}, identity.Secret{}, meta.Fault(err)
 	}
 	if err := checkAccount(id, called); err != nil {
 		return fail(err)
@@ -84,7 +84,7 @@ func (d *Directory) EnsureAccount(ctx context.Context, id name.AccountID, called
 	if !fault.Is(err, fault.EntityNotFound) {
 		return err
 	}
-	return storeFault(d.Meta.Update(ctx, func(tx meta.Tx) error {
+	return meta.Fault(d.Meta.Update(ctx, func(tx meta.Tx) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -181,5 +181,5 @@ func (d *Directory) setAccount(ctx context.Context, id name.AccountID, edit func
 		}
 		return taken(tx.SetAccount(changed), AliasEntity, changed.Alias)
 	})
-	return changed, storeFault(err)
+	return changed, meta.Fault(err)
 }

@@ -103,7 +103,7 @@ func refused(sentence string) *fault.Error {
 // first statement on, so that fn may count before it adds, and so that no two
 // changes of an account wait for each other's rows. fn may run more than once.
 func (d *Directory) change(ctx context.Context, account name.AccountID, fn func(tx meta.Tx) error) error {
-	return storeFault(d.Meta.Update(ctx, func(tx meta.Tx) error {
+	return meta.Fault(d.Meta.Update(ctx, func(tx meta.Tx) error {
 		if _, err := tx.Account(account, meta.LockExclusive); err != nil {
 			return missing(err, AccountEntity, string(account))
 		}
@@ -113,7 +113,7 @@ func (d *Directory) change(ctx context.Context, account name.AccountID, fn func(
 
 // view runs a reading at one moment.
 func (d *Directory) view(ctx context.Context, fn func(tx meta.Tx) error) error {
-	return storeFault(d.Meta.View(ctx, fn))
+	return meta.Fault(d.Meta.View(ctx, fn))
 }
 
 // missing is the fault of a look-up: EntityNotFound if the row was not there,
@@ -132,20 +132,4 @@ func taken(err error, entity, called string) error {
 		return entityFault(fault.EntityExists, entity, called)
 	}
 	return err
-}
-
-// storeFault turns the store's error into a fault. Those of the rules pass.
-func storeFault(err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
-		return err
-	}
-	switch {
-	case errors.Is(err, meta.ErrFull):
-		return fault.Wrap(fault.StoreFull, err)
-	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt):
-		return fault.Wrap(fault.StoreUnavailable, err)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fault.Wrap(fault.Overloaded, err) // the client left while its turn had not come
-	}
-	return fault.Wrap(fault.Unexpected, err)
 }

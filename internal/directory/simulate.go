@@ -124,7 +124,7 @@ func (d *Directory) Simulate(ctx context.Context, account name.AccountID, s Simu
 	var out []Outcome
 	for i := first; i < last; i++ {
 		if err := ctx.Err(); err != nil {
-			return nil, false, storeFault(err)
+			return nil, false, meta.Fault(err)
 		}
 		if run.steps > simulationSteps {
 			last = i

@@ -172,7 +172,7 @@ func (a *Authority) CallerOf(ctx context.Context, arn string) (Caller, error) {
 		return Caller{}, &fault.Error{Reason: fault.EntityNotFound, Entity: entity, Name: arn}
 	}
 	if err != nil {
-		return Caller{}, storeFault(err)
+		return Caller{}, meta.Fault(err)
 	}
 	return c, nil
 }
@@ -233,21 +233,5 @@ func (a *Authority) KeyAccount(ctx context.Context, id string) (name.AccountID, 
 	if errors.Is(err, meta.ErrNotFound) {
 		return "", &fault.Error{Reason: fault.EntityNotFound, Entity: "access key", Name: id}
 	}
-	return account, storeFault(err)
-}
-
-// storeFault gives a store's error its reason.
-func storeFault(err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
-		return err
-	}
-	switch {
-	case errors.Is(err, meta.ErrFull):
-		return fault.Wrap(fault.StoreFull, err)
-	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt):
-		return fault.Wrap(fault.StoreUnavailable, err)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fault.Wrap(fault.Overloaded, err) // the client left while its turn had not come
-	}
-	return fault.Wrap(fault.Unexpected, err)
+	return account, meta.Fault(err)
 }

@@ -122,7 +122,7 @@ func (a *Authority) IssueRoleSession(ctx context.Context, c Caller, spec RoleSes
 		return SessionCredentials{}, &fault.Error{Reason: fault.AccessDenied, Principal: c.ARN, Action: action, Resource: spec.Role}
 	}
 	if err != nil {
-		return SessionCredentials{}, storeFault(err)
+		return SessionCredentials{}, meta.Fault(err)
 	}
 	lasts := spec.Duration
 	switch {
@@ -157,7 +157,7 @@ func (a *Authority) IssueOwnSession(ctx context.Context, c Caller, lasts time.Du
 	}
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
-		return SessionCredentials{}, storeFault(err)
+		return SessionCredentials{}, meta.Fault(err)
 	}
 	source, err := a.current(ctx, c.KeyID, version)
 	if err == nil && source.caller.Account != c.Account {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/sigv4"
 )
@@ -71,7 +72,7 @@ func (a *Authority) seen(r *sigv4.Request, s *sigv4.Signed) (int64, error) {
 // which a credential or a permission stands. It costs next to nothing.
 func (a *Authority) AccessVersion(ctx context.Context) (int64, error) {
 	version, err := a.config.Store.RecentAccessVersion(ctx)
-	return version, storeFault(err)
+	return version, meta.Fault(err)
 }
 
 // signer returns whom the request says it is from, with the secret that proves
@@ -93,7 +94,7 @@ func (a *Authority) signer(r *sigv4.Request, s *sigv4.Signed) (Secret, Caller, e
 	}
 	version, err := a.config.Store.RecentAccessVersion(r.Context())
 	if err != nil {
-		return Secret{}, Caller{}, storeFault(err)
+		return Secret{}, Caller{}, meta.Fault(err)
 	}
 	c, err := a.current(r.Context(), s.KeyID, version)
 	if err != nil {
@@ -107,7 +108,7 @@ func unknown(err error) error {
 	if errors.Is(err, errGone) {
 		return fault.New(fault.CredentialUnknown)
 	}
-	return storeFault(err)
+	return meta.Fault(err)
 }
 
 type pending struct {

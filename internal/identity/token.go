@@ -89,7 +89,7 @@ func (a *Authority) IssueToken(ctx context.Context, c Caller, scope Scope, regio
 	}
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
-		return Token{}, storeFault(err)
+		return Token{}, meta.Fault(err)
 	}
 	k, err := a.current(ctx, c.KeyID, version)
 	if err == nil && k.caller.Account != c.Account {
@@ -122,7 +122,7 @@ func (a *Authority) sign(c claims, now, expires time.Time) (Token, error) {
 func (a *Authority) VerifyToken(ctx context.Context, user, password string) (Caller, error) {
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
-		return Caller{}, storeFault(err)
+		return Caller{}, meta.Fault(err)
 	}
 	if user != TokenUser || len(password) > maxToken {
 		return Caller{}, a.noLogin(ctx)
@@ -146,7 +146,7 @@ func (a *Authority) VerifyBasic(ctx context.Context, header string) (Caller, err
 	}
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
-		return Caller{}, storeFault(err)
+		return Caller{}, meta.Fault(err)
 	}
 	if len(header) > 2*maxToken {
 		return Caller{}, a.noLogin(ctx)
@@ -254,7 +254,7 @@ func (a *Authority) grant(ctx context.Context, c claims, version int64) (grant, 
 		return grant{}, fault.Wrap(fault.TokenInvalid, err)
 	}
 	if err != nil {
-		return grant{}, storeFault(err)
+		return grant{}, meta.Fault(err)
 	}
 	caller.Region, caller.Scope = c.Region, scope
 	return grant{caller, c.ExpiresAt.Time}, nil

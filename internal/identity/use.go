@@ -67,7 +67,7 @@ func (a *Authority) FlushUses(ctx context.Context) error {
 			giveBack(a.uses.keys, keys)
 			giveBack(a.uses.roles, roles)
 			a.uses.mu.Unlock()
-			return storeFault(err)
+			return meta.Fault(err)
 		}
 	}
 }

@@ -114,18 +114,18 @@ func storeFault(key RepositoryKey, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
 		return err
 	}
-	reason := fault.Unexpected
+	reason := meta.Reason(err)
 	switch {
 	case errors.Is(err, meta.ErrNoRepository):
 		return repositoryFault(fault.RepositoryNotFound, key)
-	case errors.Is(err, meta.ErrFull), errors.Is(err, blob.ErrFull):
+	case errors.Is(err, blob.ErrFull):
 		reason = fault.StoreFull
-	case errors.Is(err, meta.ErrUnavailable), errors.Is(err, meta.ErrInDoubt), errors.Is(err, blob.ErrSync):
+	case errors.Is(err, blob.ErrSync):
 		reason = fault.StoreUnavailable
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		reason = fault.Overloaded // the client left while its turn had not come
 	}
-	return &fault.Error{Reason: reason, Account: string(key.Registry.Account), Repository: string(key.Name), Err: err}
+	f := repositoryFault(reason, key)
+	f.Err = err
+	return f
 }
 
 func repositoryFault(r fault.Reason, key RepositoryKey) *fault.Error {

@@ -172,15 +172,10 @@ func (v *Verifier) provider(ctx context.Context, account name.AccountID, issuer 
 		}
 		return err
 	})
-	switch {
-	case errors.Is(err, meta.ErrNotFound):
+	if errors.Is(err, meta.ErrNotFound) {
 		return p, missing
-	case errors.Is(err, meta.ErrUnavailable):
-		return p, fault.Wrap(fault.StoreUnavailable, err)
-	case err != nil:
-		return p, fmt.Errorf("look up the provider of a web identity: %w", err)
 	}
-	return p, nil
+	return p, meta.Fault(err)
 }
 
 // hostOf returns what of an issuer's URL stands in a provider's ARN.
