@@ -68,11 +68,11 @@ var table = []row{
 	{"internal/api/awsplan", []string{"words", "internal/api/awsmodel"}},
 	{"internal/api/awsjson", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
 	{"internal/api/awsquery", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
-	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/ecrmodel"}},
+	{"internal/api/ecr", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsplan", "internal/api/awsmodel/ecrmodel"}},
 	{"internal/api/admin", []string{"words", "domain", "internal/api/awsjson", "internal/api/awsmodel/lighteragemodel"}},
 	{"internal/api/lightsail", []string{"words", "domain", "internal/edge", "internal/api/awsjson", "internal/api/awsmodel", "internal/api/awsmodel/lightsailmodel"}},
 	{"internal/api/sts", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/stsmodel"}},
-	{"internal/api/iam", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsmodel/iammodel"}},
+	{"internal/api/iam", []string{"words", "domain", "internal/edge", "internal/api/awsquery", "internal/api/awsplan", "internal/api/awsmodel/iammodel"}},
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 

@@ -64,7 +64,7 @@ func (f *front) describe(ctx context.Context, key registry.RepositoryKey, asked 
 func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in *ecrmodel.DescribeImagesRequest) (*ecrmodel.DescribeImagesResponse, error) {
 	filter := value(in.Filter)
 	list := ofRepository("DescribeImages", key, string(value(filter.TagStatus)), string(value(filter.ImageStatus)))
-	after, err := list.image(in.NextToken)
+	after, err := list.Number(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +73,12 @@ func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in
 		_, err := f.Catalogue.Repository(ctx, key)
 		return out, err
 	}
-	found, more, err := f.Catalogue.DescribeImages(ctx, key, tagStatuses[value(filter.TagStatus)], after, pageSize(in.MaxResults, pageDefault))
+	found, more, err := f.Catalogue.DescribeImages(ctx, key, tagStatuses[value(filter.TagStatus)], registry.ImageID(after), pageSize(in.MaxResults, pageDefault))
 	if err != nil {
 		return nil, err
 	}
 	if more {
-		out.NextToken = list.afterImage(found[len(found)-1].Image.ID)
+		out.NextToken = list.TokenAt(int64(found[len(found)-1].Image.ID))
 	}
 	for _, d := range found {
 		out.ImageDetails = append(out.ImageDetails, detailOut(key, d))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -39,8 +40,8 @@ func (f *front) describeRepositories(ctx context.Context, c *awsjson.Call, in *e
 }
 
 func (f *front) pageOfRepositories(ctx context.Context, c *awsjson.Call, in *ecrmodel.DescribeRepositoriesRequest) (*ecrmodel.DescribeRepositoriesResponse, error) {
-	list := listing{"DescribeRepositories", string(c.Registry.Account), string(c.Registry.Region)}
-	position, err := list.position(in.NextToken)
+	list := awsplan.Listing{"DescribeRepositories", string(c.Registry.Account), string(c.Registry.Region)}
+	position, err := list.Position(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func (f *front) pageOfRepositories(ctx context.Context, c *awsjson.Call, in *ecr
 	out := &ecrmodel.DescribeRepositoriesResponse{}
 	if len(found) > size {
 		found = found[:size]
-		out.NextToken = list.token(string(found[size-1].Key.Name))
+		out.NextToken = list.Token(string(found[size-1].Key.Name))
 	}
 	out.Repositories = f.repositoriesOut(ctx, found)
 	return out, nil

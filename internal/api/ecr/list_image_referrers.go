@@ -30,7 +30,7 @@ func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key reg
 	status := value(filter.ArtifactStatus)
 	types := slices.Sorted(slices.Values(filter.ArtifactTypes))
 	list := ofRepository("ListImageReferrers", key, string(subject), string(status), strings.Join(types, "\n"))
-	after, err := list.image(in.NextToken)
+	after, err := list.Number(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +40,12 @@ func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key reg
 		return out, err
 	}
 	size := pageSize(in.MaxResults, referrersPageDefault)
-	found, more, err := f.Catalogue.Referrers(ctx, key, subject, types, after, size, annotationsMax)
+	found, more, err := f.Catalogue.Referrers(ctx, key, subject, types, registry.ImageID(after), size, annotationsMax)
 	if err != nil {
 		return nil, err
 	}
 	if more {
-		out.NextToken = list.afterImage(found[len(found)-1].ID)
+		out.NextToken = list.TokenAt(int64(found[len(found)-1].ID))
 	}
 	if err := f.hold(ctx, annotationsHeld*registry.AnnotationsSize(found)); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -15,7 +16,7 @@ import (
 func (f *front) listImages(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.ListImagesRequest) (*ecrmodel.ListImagesResponse, error) {
 	filter := value(in.Filter)
 	list := ofRepository("ListImages", key, string(value(filter.TagStatus)), string(value(filter.ImageStatus)))
-	position, err := list.position(in.NextToken)
+	position, err := list.Position(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func (f *front) listImages(ctx context.Context, _ *awsjson.Call, key registry.Re
 		out.ImageIds = append(out.ImageIds, *idOut(string(l.Tag), string(l.Digest)))
 	}
 	if next != nil {
-		out.NextToken = list.token(cursorOut(*next))
+		out.NextToken = list.Token(cursorOut(*next))
 	}
 	return out, nil
 }
@@ -62,8 +63,8 @@ func cursorIn(position string) (registry.ListCursor, error) {
 			return registry.ListCursor{Tag: t}, nil
 		}
 	case cursorImage:
-		if id, err := imageIn(rest); err == nil {
-			return registry.ListCursor{Untagged: true, Image: id}, nil
+		if id, err := awsplan.ParseNumber(rest); err == nil {
+			return registry.ListCursor{Untagged: true, Image: registry.ImageID(id)}, nil
 		}
 	}
 	return registry.ListCursor{}, badToken()

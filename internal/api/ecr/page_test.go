@@ -7,7 +7,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/lighterage/lighterage/internal/api/ecr"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 )
 
 func TestATokenIsGoodForItsListingAlone(t *testing.T) {
@@ -60,9 +60,9 @@ func TestATokenIsTakenAsItWasGiven(t *testing.T) {
 	w := newWorld(t)
 	repository, _, _ := w.gallery()
 	first := must2[*sdk.ListImagesOutput](t)(w.ListImages(w.ctx, &sdk.ListImagesInput{RepositoryName: &repository, MaxResults: new(int32(4))}))
-	list := []string{"ListImages", account, region, repository, "", ""}
-	position, err := ecr.Position(list, *first.NextToken)
-	if err != nil || ecr.Token(list, position) != *first.NextToken {
+	list := awsplan.Listing{"ListImages", account, region, repository, "", ""}
+	position, err := list.Position(first.NextToken)
+	if err != nil || *list.Token(position) != *first.NextToken {
 		t.Fatalf("the token %q is not of the form that this test spoils: %v", *first.NextToken, err)
 	}
 	good := *first.NextToken
@@ -72,14 +72,14 @@ func TestATokenIsTakenAsItWasGiven(t *testing.T) {
 		"broken over lines":      good[:8] + "\n" + good[8:],
 		"truncated":              good[:len(good)-2],
 		"longer":                 good + "AA",
-		"without a position":     ecr.Token(list, ""),
-		"of another kind":        ecr.Token(list, "x1"),
-		"with no number":         ecr.Token(list, "i"),
-		"with a sign":            ecr.Token(list, "i+1"),
-		"with a leading zero":    ecr.Token(list, "i01"),
-		"with a negative":        ecr.Token(list, "i-1"),
-		"with a number too big":  ecr.Token(list, "i99999999999999999999"),
-		"with an impossible tag": ecr.Token(list, "t"+strings.Repeat("x", 129)),
+		"without a position":     *list.Token(""),
+		"of another kind":        *list.Token("x1"),
+		"with no number":         *list.Token("i"),
+		"with a sign":            *list.Token("i+1"),
+		"with a leading zero":    *list.Token("i01"),
+		"with a negative":        *list.Token("i-1"),
+		"with a number too big":  *list.Token("i99999999999999999999"),
+		"with an impossible tag": *list.Token("t" + strings.Repeat("x", 129)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.ListImages(w.ctx, &sdk.ListImagesInput{RepositoryName: &repository, NextToken: &token})
@@ -87,22 +87,8 @@ func TestATokenIsTakenAsItWasGiven(t *testing.T) {
 		})
 	}
 	t.Run("with an impossible repository", func(t *testing.T) {
-		token := ecr.Token([]string{"DescribeRepositories", account, region}, "Team")
-		_, err := w.DescribeRepositories(w.ctx, &sdk.DescribeRepositoriesInput{NextToken: &token})
+		token := awsplan.Listing{"DescribeRepositories", account, region}.Token("Team")
+		_, err := w.DescribeRepositories(w.ctx, &sdk.DescribeRepositoriesInput{NextToken: token})
 		wantRefusal(t, err, refusal{"InvalidParameterException", badToken})
-	})
-}
-
-func FuzzPosition(f *testing.F) {
-	list := []string{"ListImages", account, region, "team/app", "", ""}
-	f.Add(ecr.Token(list, "tv1"))
-	f.Add(ecr.Token(list, "i17"))
-	f.Add(ecr.Token(nil, "i17"))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, token string) {
-		position, err := ecr.Position(list, token)
-		if err == nil && (position == "" || ecr.Token(list, position) != token) {
-			t.Errorf("%q was read as %q, whose token it is not", token, position)
-		}
 	})
 }

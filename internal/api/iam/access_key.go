@@ -31,7 +31,7 @@ func (f *front) listAccessKeys(ctx context.Context, c *awsquery.Call, in *iammod
 		return nil, err
 	}
 	l := listingOf(c, "ListAccessKeys", owner.User)
-	after, err := l.position(in.Marker)
+	after, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (f *front) listAccessKeys(ctx context.Context, c *awsquery.Call, in *iammod
 		}
 	}
 	if more {
-		out.Marker = l.marker(keys[len(keys)-1].ID)
+		out.Marker = l.Token(keys[len(keys)-1].ID)
 	}
 	return out, nil
 }

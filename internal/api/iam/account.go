@@ -18,7 +18,7 @@ func (f *front) deleteAccountAlias(ctx context.Context, c *awsquery.Call, in *ia
 // listAccountAliases answers with the one that there can be, so that no Marker
 // is ever given.
 func (f *front) listAccountAliases(ctx context.Context, c *awsquery.Call, in *iammodel.ListAccountAliasesRequest) (*iammodel.ListAccountAliasesResponse, error) {
-	if _, err := listingOf(c, "ListAccountAliases").position(in.Marker); err != nil {
+	if _, err := listingOf(c, "ListAccountAliases").Position(in.Marker); err != nil {
 		return nil, err
 	}
 	a, err := f.Directory.GetAccount(ctx, c.Caller.Account)

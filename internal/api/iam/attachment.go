@@ -7,6 +7,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/name"
@@ -53,7 +54,7 @@ func attached[In, Out any](
 	}, func(ctx context.Context, c *awsquery.Call, in *In) (*Out, error) {
 		called, path, marker, maxItems := parts(in)
 		l := listingOf(c, operation, *called, pathOf(path))
-		after, err := l.position(marker)
+		after, err := l.Position(marker)
 		if err != nil {
 			return nil, err
 		}
@@ -83,11 +84,11 @@ func behind[V any](all []V, position func(V) string, after string, size int) (pa
 }
 
 // nextMarker returns the marker behind a page; nil if there is nothing.
-func nextMarker[V any](l listing, page []V, position func(V) string, more bool) *string {
+func nextMarker[V any](l awsplan.Listing, page []V, position func(V) string, more bool) *string {
 	if !more {
 		return nil
 	}
-	return l.marker(position(page[len(page)-1]))
+	return l.Token(position(page[len(page)-1]))
 }
 
 // entityKinds are the principals that a filter asks for. Policies are none.
@@ -113,7 +114,7 @@ func (f *front) listEntitiesForPolicy(ctx context.Context, c *awsquery.Call, in 
 		filter.Kind = kind
 	}
 	l := listingOf(c, "ListEntitiesForPolicy", *in.PolicyArn, text(in.EntityFilter), filter.Path, text(in.PolicyUsageFilter))
-	after, err := l.number(in.Marker)
+	after, err := l.Number(in.Marker)
 	if err != nil {
 		return nil, err
 	}

@@ -2,10 +2,10 @@ package iam
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
+	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/name"
@@ -33,7 +33,7 @@ func (f *front) createGroup(ctx context.Context, c *awsquery.Call, in *iammodel.
 
 func (f *front) getGroup(ctx context.Context, c *awsquery.Call, in *iammodel.GetGroupRequest) (*iammodel.GetGroupResponse, error) {
 	l := listingOf(c, "GetGroup", *in.GroupName)
-	after, err := l.number(in.Marker)
+	after, err := l.Number(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (f *front) getGroup(ctx context.Context, c *awsquery.Call, in *iammodel.Get
 	}
 	out := &iammodel.GetGroupResponse{Group: new(groupOut(g)), Users: usersOut(users), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.afterPrincipal(users)
+		out.Marker = afterPrincipal(l, users)
 	}
 	return out, nil
 }
@@ -54,8 +54,8 @@ func pageAfter(id int64, maxItems *int32) directory.Page[directory.PrincipalID] 
 }
 
 // afterPrincipal is the Marker after the last of a page by id.
-func (l listing) afterPrincipal(page []directory.Principal) *string {
-	return l.marker(strconv.FormatInt(int64(page[len(page)-1].ID), 10))
+func afterPrincipal(l awsplan.Listing, page []directory.Principal) *string {
+	return l.TokenAt(int64(page[len(page)-1].ID))
 }
 
 // onGroups is what a list of groups is decided on, as onUsers.
@@ -66,7 +66,7 @@ func onGroups(_ context.Context, c *awsquery.Call, in *iammodel.ListGroupsReques
 func (f *front) listGroups(ctx context.Context, c *awsquery.Call, in *iammodel.ListGroupsRequest) (*iammodel.ListGroupsResponse, error) {
 	path := pathOf(in.PathPrefix)
 	l := listingOf(c, "ListGroups", path)
-	after, err := l.position(in.Marker)
+	after, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +76,14 @@ func (f *front) listGroups(ctx context.Context, c *awsquery.Call, in *iammodel.L
 	}
 	out := &iammodel.ListGroupsResponse{Groups: groupsOut(groups), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.marker(groups[len(groups)-1].Key.Name)
+		out.Marker = l.Token(groups[len(groups)-1].Key.Name)
 	}
 	return out, nil
 }
 
 func (f *front) listGroupsForUser(ctx context.Context, c *awsquery.Call, in *iammodel.ListGroupsForUserRequest) (*iammodel.ListGroupsForUserResponse, error) {
 	l := listingOf(c, "ListGroupsForUser", *in.UserName)
-	after, err := l.number(in.Marker)
+	after, err := l.Number(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (f *front) listGroupsForUser(ctx context.Context, c *awsquery.Call, in *iam
 	}
 	out := &iammodel.ListGroupsForUserResponse{Groups: groupsOut(groups), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.afterPrincipal(groups)
+		out.Marker = afterPrincipal(l, groups)
 	}
 	return out, nil
 }

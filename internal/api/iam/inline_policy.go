@@ -51,7 +51,7 @@ func listInline[In, Out any](
 	}, func(ctx context.Context, c *awsquery.Call, in *In) (*Out, error) {
 		called, marker, maxItems := parts(in)
 		l := listingOf(c, operation, *called)
-		after, err := l.position(marker)
+		after, err := l.Position(marker)
 		if err != nil {
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func (f *front) listPolicies(ctx context.Context, c *awsquery.Call, in *iammodel
 		attached = "attached"
 	}
 	l := listingOf(c, "ListPolicies", text(in.Scope), attached, filter.Path, text(in.PolicyUsageFilter))
-	after, err := l.position(in.Marker)
+	after, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (f *front) listPolicies(ctx context.Context, c *awsquery.Call, in *iammodel
 	}
 	out := &iammodel.ListPoliciesResponse{Policies: policiesOut(policies), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.marker(policies[len(policies)-1].Position())
+		out.Marker = l.Token(policies[len(policies)-1].Position())
 	}
 	return out, nil
 }

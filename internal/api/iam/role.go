@@ -61,7 +61,7 @@ func onRoles(_ context.Context, c *awsquery.Call, in *iammodel.ListRolesRequest)
 func (f *front) listRoles(ctx context.Context, c *awsquery.Call, in *iammodel.ListRolesRequest) (*iammodel.ListRolesResponse, error) {
 	path := pathOf(in.PathPrefix)
 	l := listingOf(c, "ListRoles", path)
-	after, err := l.position(in.Marker)
+	after, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (f *front) listRoles(ctx context.Context, c *awsquery.Call, in *iammodel.Li
 	}
 	out := &iammodel.ListRolesResponse{Roles: rolesOut(roles), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.marker(roles[len(roles)-1].Key.Name)
+		out.Marker = l.Token(roles[len(roles)-1].Key.Name)
 	}
 	return out, nil
 }
@@ -134,7 +134,7 @@ func (f *front) listRoleTags(ctx context.Context, c *awsquery.Call, in *iammodel
 // listInstanceProfilesForRole answers with none: there are no instances here,
 // and clients ask before they delete a role.
 func (f *front) listInstanceProfilesForRole(ctx context.Context, c *awsquery.Call, in *iammodel.ListInstanceProfilesForRoleRequest) (*iammodel.ListInstanceProfilesForRoleResponse, error) {
-	if _, err := listingOf(c, "ListInstanceProfilesForRole").position(in.Marker); err != nil {
+	if _, err := listingOf(c, "ListInstanceProfilesForRole").Position(in.Marker); err != nil {
 		return nil, err
 	}
 	if _, err := f.Directory.GetRole(ctx, c.Caller.Account, *in.RoleName); err != nil {

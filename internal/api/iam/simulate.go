@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"strconv"
 
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
@@ -55,7 +54,7 @@ func (f *front) simulate(ctx context.Context, c *awsquery.Call, operation string
 	}
 	hash := sha256.Sum256(question)
 	l := listingOf(c, operation, hex.EncodeToString(hash[:]))
-	first, err := l.number(marker)
+	first, err := l.Number(marker)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +67,7 @@ func (f *front) simulate(ctx context.Context, c *awsquery.Call, operation string
 		out.EvaluationResults[i] = outcomeOut(o, len(s.Resources) > 0)
 	}
 	if more {
-		out.Marker = l.marker(strconv.Itoa(int(first) + len(outcomes)))
+		out.Marker = l.TokenAt(first + int64(len(outcomes)))
 	}
 	return out, nil
 }

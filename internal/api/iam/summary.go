@@ -78,7 +78,7 @@ func (f *front) getAccountAuthorizationDetails(ctx context.Context, c *awsquery.
 		}
 	}
 	l := listingOf(c, "GetAccountAuthorizationDetails", filter...)
-	position, err := l.position(in.Marker)
+	position, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (f *front) getAccountAuthorizationDetails(ctx context.Context, c *awsquery.
 		addDetail(out, d)
 	}
 	if more {
-		out.Marker = l.marker(next.String())
+		out.Marker = l.Token(next.String())
 	}
 	return out, nil
 }

@@ -94,7 +94,7 @@ func onUsers(_ context.Context, c *awsquery.Call, in *iammodel.ListUsersRequest)
 func (f *front) listUsers(ctx context.Context, c *awsquery.Call, in *iammodel.ListUsersRequest) (*iammodel.ListUsersResponse, error) {
 	path := pathOf(in.PathPrefix)
 	l := listingOf(c, "ListUsers", path)
-	after, err := l.position(in.Marker)
+	after, err := l.Position(in.Marker)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (f *front) listUsers(ctx context.Context, c *awsquery.Call, in *iammodel.Li
 	}
 	out := &iammodel.ListUsersResponse{Users: usersOut(users), IsTruncated: new(more)}
 	if more {
-		out.Marker = l.marker(users[len(users)-1].Key.Name)
+		out.Marker = l.Token(users[len(users)-1].Key.Name)
 	}
 	return out, nil
 }
