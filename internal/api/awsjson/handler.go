@@ -105,7 +105,7 @@ func (x *exchange) serve() error {
 	if err != nil {
 		return err
 	}
-	in := reflect.New(op.in)
+	in := reflect.New(op.In)
 	d := &decoder{scanner: scanner{account: x.handler.memory.account(x.r.Context(), x.event.Client)}}
 	defer d.release()
 	hash, decodeErr, err := x.read(d, op, in.Elem())
@@ -182,7 +182,7 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 	}
 	b := newBody(edge.NewArrival(x.r.Body, x.handler.config.Now), op.limit)
 	d.src, d.buf = b, head[:]
-	decodeErr = d.input(op.input, in)
+	decodeErr = d.input(op.Input, in)
 	if err := b.drain(d.buf); err != nil {
 		return "", nil, err
 	}
@@ -191,7 +191,7 @@ func (x *exchange) read(d *decoder, op *Operation, in reflect.Value) (hash strin
 
 // act does what the caller asks for: it is the only way to a handler.
 func (x *exchange) act(op *Operation, caller identity.Caller, in reflect.Value) (any, error) {
-	if bad := op.input.Violated(in.Elem()); bad != nil {
+	if bad := op.Input.Violated(in.Elem()); bad != nil {
 		return nil, op.service.Style.Fault(*bad)
 	}
 	call := &Call{Caller: caller, Registry: caller.Registry(), Scheme: x.event.Scheme, Host: x.event.Host, RequestID: x.event.ID}
@@ -236,14 +236,14 @@ func (x *exchange) answer(op *Operation, out any) error {
 		return errors.New("handler returned neither output nor error")
 	}
 	var e encoder
-	e.value(op.output, v.Elem())
+	e.value(op.Output, v.Elem())
 	whole := e.size == 0
 	x.event.Output = out
 	x.headers(e.size + int64(len(e.buf)))
 	x.w.WriteHeader(http.StatusOK)
 	if !whole {
 		e = encoder{to: x.w, buf: e.buf[:0]}
-		e.value(op.output, v.Elem())
+		e.value(op.Output, v.Elem())
 	}
 	_, err := x.w.Write(e.buf)
 	x.event.Err = errors.Join(e.err, err) // the client went away; the status is sent

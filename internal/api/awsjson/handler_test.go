@@ -232,9 +232,10 @@ func TestRegistryID(t *testing.T) {
 }
 
 func TestNewRefusesTablesThatDoNotFit(t *testing.T) {
-	play := func(n string) awsjson.Operation {
-		return awsjson.Op(n, "toy:"+n, awsjson.Everything[toyInput], func(context.Context, *awsjson.Call, *toyInput) (*toyOutput, error) { return nil, nil })
+	row := func(n, action string) awsjson.Operation {
+		return awsjson.Op(n, action, awsjson.Everything[toyInput], func(context.Context, *awsjson.Call, *toyInput) (*toyOutput, error) { return nil, nil })
 	}
+	play := func(n string) awsjson.Operation { return row(n, "toy:"+n) }
 	tests := []struct {
 		name       string
 		operations []awsjson.Operation
@@ -246,7 +247,7 @@ func TestNewRefusesTablesThatDoNotFit(t *testing.T) {
 		{"a row twice", []awsjson.Operation{play("Play"), play("Play")}, []string{"Rest"}, "twice"},
 		{"an operation the model does not know", []awsjson.Operation{play("Play"), play("Sing")}, []string{"Rest"}, "not in the model"},
 		{"an unknown one that is not offered", []awsjson.Operation{play("Play")}, []string{"Rest", "Sing"}, "not in the model"},
-		{"no action", []awsjson.Operation{{Name: "Play"}}, []string{"Rest"}, "Play"},
+		{"no action", []awsjson.Operation{row("Play", "")}, []string{"Rest"}, "names no action"},
 		{"a handler of other types", []awsjson.Operation{awsjson.Op("Play", "toy:Play",
 			func(*awsjson.Call, *toyOutput) (access.Resource, error) { return access.Resource{}, nil },
 			func(context.Context, *awsjson.Call, *toyOutput) (*toyOutput, error) { return nil, nil })}, []string{"Rest"}, "handler is for"},

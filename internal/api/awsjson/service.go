@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -48,18 +49,13 @@ type Call struct {
 
 // Operation is one row of a service's table. Op makes it.
 type Operation struct {
-	Name   string
-	Action string // IAM action, as "ecr:PutImage"
+	awsplan.Operation
 
-	relaxed  []string
-	in, out  reflect.Type
 	resource func(*Call, any) (access.Resource, error)
 	handle   func(context.Context, *Call, any) (any, error)
 
 	// Filled by New.
 	service *Service
-	input   *plan
-	output  *plan
 	limit   int64 // of the body, in bytes
 }
 
@@ -73,10 +69,9 @@ func Op[In, Out any](
 	handle func(context.Context, *Call, *In) (*Out, error),
 ) Operation {
 	return Operation{
-		Name:     operation,
-		Action:   action,
-		in:       reflect.TypeFor[In](),
-		out:      reflect.TypeFor[Out](),
+		Operation: awsplan.Operation{
+			Name: operation, Action: action, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		},
 		resource: func(c *Call, in any) (access.Resource, error) { return resource(c, in.(*In)) },
 		handle:   func(ctx context.Context, c *Call, in any) (any, error) { return handle(ctx, c, in.(*In)) },
 	}
@@ -87,7 +82,7 @@ func Op[In, Out any](
 // entries of lists and maps as member: "imageIds.member.imageTag". What the
 // values are made of, and whether they are required, is checked all the same.
 func (o Operation) Relax(paths ...string) Operation {
-	o.relaxed = append(o.relaxed[:len(o.relaxed):len(o.relaxed)], paths...)
+	o.Relaxed = append(o.Relaxed[:len(o.Relaxed):len(o.Relaxed)], paths...)
 	return o
 }
 
@@ -99,73 +94,25 @@ func Everything[In any](c *Call, _ *In) (access.Resource, error) {
 // rows checks the service's table against its model and returns it by name.
 // An operation that is not offered has a nil row.
 func (s *Service) rows() (map[string]*Operation, error) {
-	rows := make(map[string]*Operation, len(s.Model.Operations))
-	for _, o := range s.Operations {
-		row, err := s.row(o)
-		if err != nil {
-			return nil, fmt.Errorf("operation %s: %w", o.Name, err)
-		}
-		if _, twice := rows[o.Name]; twice {
-			return nil, fmt.Errorf("operation %s is in the table twice", o.Name)
-		}
-		rows[o.Name] = row
-	}
-	for _, o := range s.NotOffered {
-		if _, ok := s.Model.Operation(o); !ok {
-			return nil, fmt.Errorf("operation %s is not in the model", o)
-		}
-		if _, twice := rows[o]; twice {
-			return nil, fmt.Errorf("operation %s is offered or not offered twice", o)
-		}
-		rows[o] = nil
-	}
-	for _, o := range s.Model.Operations {
-		if _, ok := rows[o.Name]; !ok {
-			return nil, fmt.Errorf("operation %s is neither offered nor not offered", o.Name)
+	for _, name := range s.NotOffered {
+		if _, ok := s.Model.Operation(name); !ok {
+			return nil, fmt.Errorf("operation %s is not in the model", name)
 		}
 	}
-	return rows, nil
-}
-
-func (s *Service) row(o Operation) (*Operation, error) {
-	m, ok := s.Model.Operation(o.Name)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("it is not in the model")
-	case o.in != m.In || o.out != m.Out:
-		return nil, fmt.Errorf("its handler is for %s and %s, not %s and %s", o.in, o.out, m.In, m.Out)
-	case o.Action == "":
-		return nil, fmt.Errorf("it names no action")
-	case holds(m.Output, awsmodel.Bytes):
-		return nil, fmt.Errorf("bytes in an output cannot be encoded")
-	}
-	var err error
-	if o.input, err = awsplan.Compile(m.Input, m.In, o.relaxed...); err != nil {
-		return nil, err
-	}
-	if o.output, err = awsplan.Compile(m.Output, m.Out); err != nil {
-		return nil, err
-	}
-	o.service, o.limit = s, bodyLimit(m.Input)
-	return &o, nil
-}
-
-// holds reports whether a value of the kind is somewhere in the shape.
-func holds(s *awsmodel.Shape, k awsmodel.Kind) bool {
-	if s == nil {
-		return false
-	}
-	for _, m := range s.Members {
-		if holds(m.Shape, k) {
-			return true
-		}
-	}
-	return s.Kind == k || holds(s.Elem, k)
+	return awsplan.Table(s.Model, s.Operations, s.NotOffered,
+		func(o *Operation) *awsplan.Operation { return &o.Operation },
+		func(o *Operation) error {
+			if o.Output.Holds(awsmodel.Bytes) {
+				return errors.New("bytes in an output cannot be encoded")
+			}
+			o.service, o.limit = s, bodyLimit(o.Model.Input)
+			return nil
+		})
 }
 
 // registryID returns the account that an input names, or "".
 func (o *Operation) registryID(in reflect.Value) name.AccountID {
-	i, ok := o.input.Index["registryId"]
+	i, ok := o.Input.Index["registryId"]
 	if !ok || in.Field(i).IsNil() {
 		return ""
 	}

@@ -1,7 +1,8 @@
 // Package awsplan joins the shapes of a service's model with the Go types that
 // hold their values, and checks values against the model's constraints. It is
-// what the protocols of the AWS services share: awsjson and awsquery decode and
-// encode along its plans, each its own wire, and say a violation in AWS's words.
+// what the protocols of the AWS services share: awsjson and awsquery check their
+// services' tables with it, decode and encode along its plans, each its own
+// wire, and say a violation in AWS's words.
 // The services make the tokens of their pages with its Listing.
 //
 //  1. A plan exists only where the type can hold every value of the shape: who

@@ -135,8 +135,8 @@ func (x *exchange) serve() error {
 		x.event.Principal = call.Caller.ARN
 	}
 	call.Caller.Origin = origin
-	in := reflect.New(op.in)
-	if err := structure(op.input, form, in.Elem()); err != nil {
+	in := reflect.New(op.In)
+	if err := structure(op.Input, form, in.Elem()); err != nil {
 		return err
 	}
 	x.event.Input = in.Interface()
@@ -220,7 +220,7 @@ func (x *exchange) route(form []parameter) (*Operation, error) {
 
 // act does what the caller asks for: it is the only way to a handler.
 func (x *exchange) act(op *Operation, call *Call, in reflect.Value) (any, error) {
-	if bad := op.input.Violated(in.Elem()); bad != nil {
+	if bad := op.Input.Violated(in.Elem()); bad != nil {
 		return nil, style.Fault(*bad)
 	}
 	if !op.open {
@@ -244,8 +244,8 @@ func (x *exchange) answer(op *Operation, out any) error {
 	}
 	x.event.Output = out
 	e := x.begin(op.Name + "Response")
-	if op.model.Wrapper != "" {
-		e.element(op.model.Wrapper, op.output, v.Elem())
+	if op.Model.Wrapper != "" {
+		e.element(op.Model.Wrapper, op.Output, v.Elem())
 	}
 	e.raw("<ResponseMetadata>")
 	e.leaf("RequestId", x.event.ID)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,6 +206,21 @@ func TestCodesHaveTheModelsStatus(t *testing.T) {
 	}
 }
 
+type toyFile struct{ Pages []awsmodel.Blob }
+
+var toyFiled = &awsmodel.Shape{Name: "File", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+	{Name: "Pages", Shape: &awsmodel.Shape{Name: "Pages", Kind: awsmodel.List, Elem: &awsmodel.Shape{Name: "Page", Kind: awsmodel.Bytes}}},
+}}
+
+// echoing is the toy model in which Echo is another operation.
+func echoing(o awsmodel.Operation) *awsmodel.Model {
+	m := *toyModel
+	m.Operations = slices.Clone(m.Operations)
+	o.Name = m.Operations[0].Name
+	m.Operations[0] = o
+	return &m
+}
+
 func TestNewRefusesATableThatDoesNotFitItsModel(t *testing.T) {
 	pass := func(context.Context, *awsquery.Call, *toySaid) (*toyNothing, error) { return nil, nil }
 	for _, tt := range []struct {
@@ -224,11 +241,13 @@ func TestNewRefusesATableThatDoesNotFitItsModel(t *testing.T) {
 			s.Operations[2] = awsquery.Op("Call", "echo:Call", awsquery.Everything[toySaid], pass)
 		}, "disagree on whether it is signed"},
 		{"a relaxed member that is none", func(s *awsquery.Service) { s.Operations[0] = s.Operations[0].Relax("Say", "Sigh") }, `no member at "Sigh"`},
-		{"bytes", func(s *awsquery.Service) {
-			m := *toyModel
-			m.Operations = append([]awsmodel.Operation{}, m.Operations...)
-			m.Operations[0].Input = &awsmodel.Shape{Kind: awsmodel.Structure, Members: []awsmodel.Member{{Name: "Say", Shape: &awsmodel.Shape{Kind: awsmodel.Bytes}}}}
-			s.Model = &m
+		{"bytes in an input", func(s *awsquery.Service) {
+			s.Model = echoing(awsmodel.Operation{Input: toyFiled, In: reflect.TypeFor[toyFile](), Output: toyEmpty, Out: reflect.TypeFor[toyNothing]()})
+			s.Operations[0] = awsquery.Op("Echo", "echo:Echo", awsquery.Everything[toyFile], func(context.Context, *awsquery.Call, *toyFile) (*toyNothing, error) { return nil, nil })
+		}, "bytes cannot be decoded"},
+		{"bytes in an output", func(s *awsquery.Service) {
+			s.Model = echoing(awsmodel.Operation{Input: toyEmpty, In: reflect.TypeFor[toyNothing](), Output: toyFiled, Out: reflect.TypeFor[toyFile]()})
+			s.Operations[0] = awsquery.Op("Echo", "echo:Echo", awsquery.Everything[toyNothing], func(context.Context, *awsquery.Call, *toyNothing) (*toyFile, error) { return nil, nil })
 		}, "bytes cannot be decoded"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

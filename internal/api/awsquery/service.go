@@ -2,7 +2,7 @@ package awsquery
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 
 	"github.com/lighterage/lighterage/internal/access"
@@ -41,18 +41,11 @@ type Call struct {
 
 // Operation is one row of a service's table. Op and Open make it.
 type Operation struct {
-	Name   string
-	Action string // IAM action, as "iam:CreateUser"
+	awsplan.Operation
 
 	open     bool
-	relaxed  []string
-	in, out  reflect.Type
 	resource func(context.Context, *Call, any) (access.Resource, error)
 	handle   func(context.Context, *Call, any) (any, error)
-
-	// Filled by New.
-	model         awsmodel.Operation
-	input, output *awsplan.Plan
 }
 
 // Op returns the row of an operation. resource names what the action is done
@@ -79,11 +72,10 @@ func Op[In, Out any](
 // is sent all the same is not looked at.
 func Open[In, Out any](operation, action string, handle func(context.Context, *Call, *In) (*Out, error)) Operation {
 	return Operation{
-		Name:   operation,
-		Action: action,
+		Operation: awsplan.Operation{
+			Name: operation, Action: action, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		},
 		open:   true,
-		in:     reflect.TypeFor[In](),
-		out:    reflect.TypeFor[Out](),
 		handle: func(ctx context.Context, c *Call, in any) (any, error) { return handle(ctx, c, in.(*In)) },
 	}
 }
@@ -93,7 +85,7 @@ func Open[In, Out any](operation, action string, handle func(context.Context, *C
 // entries of lists and maps as member: "Tags.member.Key". What the values are
 // made of, and whether they are required, is checked all the same.
 func (o Operation) Relax(paths ...string) Operation {
-	o.relaxed = append(o.relaxed[:len(o.relaxed):len(o.relaxed)], paths...)
+	o.Relaxed = append(o.Relaxed[:len(o.Relaxed):len(o.Relaxed)], paths...)
 	return o
 }
 
@@ -106,65 +98,15 @@ func Everything[In any](_ context.Context, c *Call, _ *In) (access.Resource, err
 // rows checks the service's table against its model and returns it by name.
 // An operation that is not offered has a nil row.
 func (s *Service) rows() (map[string]*Operation, error) {
-	rows := make(map[string]*Operation, len(s.Model.Operations))
-	for _, o := range s.Operations {
-		row, err := s.row(o)
-		if err != nil {
-			return nil, fmt.Errorf("operation %s: %w", o.Name, err)
-		}
-		if _, twice := rows[o.Name]; twice {
-			return nil, fmt.Errorf("operation %s is in the table twice", o.Name)
-		}
-		rows[o.Name] = row
-	}
-	for _, o := range s.NotOffered {
-		if _, twice := rows[o]; twice {
-			return nil, fmt.Errorf("operation %s is offered or not offered twice", o)
-		}
-		rows[o] = nil
-	}
-	for _, o := range s.Model.Operations {
-		if _, ok := rows[o.Name]; !ok {
-			return nil, fmt.Errorf("operation %s is neither offered nor not offered", o.Name)
-		}
-	}
-	return rows, nil
-}
-
-func (s *Service) row(o Operation) (*Operation, error) {
-	m, ok := s.Model.Operation(o.Name)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("it is not in the model")
-	case o.in != m.In || o.out != m.Out:
-		return nil, fmt.Errorf("its handler is for %s and %s, not %s and %s", o.in, o.out, m.In, m.Out)
-	case o.Action == "":
-		return nil, fmt.Errorf("it names no action")
-	case o.open != m.Unsigned:
-		return nil, fmt.Errorf("its row and its model disagree on whether it is signed")
-	case holds(m.Input, awsmodel.Bytes) || holds(m.Output, awsmodel.Bytes):
-		return nil, fmt.Errorf("bytes cannot be decoded or encoded")
-	}
-	var err error
-	if o.input, err = awsplan.Compile(m.Input, m.In, o.relaxed...); err != nil {
-		return nil, err
-	}
-	if o.output, err = awsplan.Compile(m.Output, m.Out); err != nil {
-		return nil, err
-	}
-	o.model = m
-	return &o, nil
-}
-
-// holds reports whether a value of the kind is somewhere in the shape.
-func holds(s *awsmodel.Shape, k awsmodel.Kind) bool {
-	if s == nil {
-		return false
-	}
-	for _, m := range s.Members {
-		if holds(m.Shape, k) {
-			return true
-		}
-	}
-	return s.Kind == k || holds(s.Elem, k)
+	return awsplan.Table(s.Model, s.Operations, s.NotOffered,
+		func(o *Operation) *awsplan.Operation { return &o.Operation },
+		func(o *Operation) error {
+			switch {
+			case o.open != o.Model.Unsigned:
+				return errors.New("its row and its model disagree on whether it is signed")
+			case o.Input.Holds(awsmodel.Bytes), o.Output.Holds(awsmodel.Bytes):
+				return errors.New("bytes cannot be decoded or encoded")
+			}
+			return nil
+		})
 }
