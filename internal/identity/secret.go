@@ -3,8 +3,6 @@ package identity
 import (
 	"fmt"
 	"log/slog"
-
-	"github.com/lighterage/lighterage/internal/name"
 )
 
 // Secret is a secret that never formats: no verb, encoder or logger shows it.
@@ -36,15 +34,3 @@ func (s Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted))
 func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// AccessKey is an account's root key that the configuration gives.
-type AccessKey struct {
-	ID      string
-	Secret  Secret
-	Account name.AccountID
-}
-
-// RootKey returns an access key of an account's root.
-func RootKey(account name.AccountID, id string, secret Secret) AccessKey {
-	return AccessKey{ID: id, Secret: secret, Account: account}
-}
