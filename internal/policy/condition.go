@@ -122,8 +122,8 @@ func parseOperator(s string) (condition, bool) {
 	return c, ok
 }
 
-// parseValue reads one value for the operator. Variables are for strings and
-// ARNs of the newer version.
+// parseValue reads one value for the operator. Variables are for strings, ARNs
+// and booleans of the newer version.
 func (o operator) parseValue(s string, variables bool) (v value, ok bool) {
 	switch o.family {
 	case stringEqual, stringFold, stringLike, arnLike:
@@ -139,7 +139,13 @@ func (o operator) parseValue(s string, variables bool) (v value, ok bool) {
 		v.number, ok = parseNumber(s)
 	case date:
 		v.time, ok = parseTime(s)
-	case boolean, null:
+	case boolean:
+		if variables && strings.Contains(s, "${") {
+			v.text, ok = compile(s, false)
+			break
+		}
+		v.truth, ok = parseBool(s)
+	case null:
 		v.truth, ok = parseBool(s)
 	case binary:
 		var err error
@@ -151,9 +157,8 @@ func (o operator) parseValue(s string, variables bool) (v value, ok bool) {
 	return v, ok
 }
 
-// holds reports whether the condition is met. forAllow says whether the
-// statement allows: then a value that cannot be made is no reason to hold.
-func (c *condition) holds(e *evaluation, forAllow bool) bool {
+// holds reports whether the condition is met.
+func (c *condition) holds(e *evaluation) bool {
 	got := e.lookup(c.key)
 	if c.family == null {
 		for i := range c.values {
@@ -170,7 +175,7 @@ func (c *condition) holds(e *evaluation, forAllow bool) bool {
 		return c.ifExists || c.set == forAll || c.set == single && c.negated
 	}
 	for _, s := range got {
-		met := c.meets(e, s, forAllow)
+		met := c.meets(e, s)
 		switch {
 		case c.set == forAny && met:
 			return true
@@ -185,61 +190,67 @@ func (c *condition) holds(e *evaluation, forAllow bool) bool {
 
 // meets compares one value of the request with those of the policy: one must
 // match, or for a negated operator none.
-func (c *condition) meets(e *evaluation, s string, forAllow bool) bool {
+func (c *condition) meets(e *evaluation, s string) bool {
 	for i := range c.values {
-		matched, known := c.compare(e, &c.values[i], s)
-		if matched {
+		if c.compare(e, &c.values[i], s) {
 			return !c.negated
-		}
-		if !known && c.negated && forAllow {
-			return false
 		}
 	}
 	return c.negated
 }
 
 // compare reports whether the request's value s stands to v as the operator
-// without its negation asks. A value that is not of the family does not.
-func (c *condition) compare(e *evaluation, v *value, s string) (matched, known bool) {
+// without its negation asks. A value that is not of the family does not, and a
+// value whose variables have none is equal to nothing (IAM User Guide, policy
+// variables with no value).
+func (c *condition) compare(e *evaluation, v *value, s string) bool {
 	if c.family != stringLike && !e.spend(c.steps(s)) {
-		return false, false
+		return false
 	}
 	switch c.family {
 	case stringLike:
-		return v.text.matches(e, s)
+		matched, _ := v.text.matches(e, s)
+		return matched
 	case stringEqual, stringFold, arnLike:
 		pattern := v.text.fixed
 		if v.text.parts != nil {
 			b, ok := v.text.expand(e)
 			if !ok {
-				return false, false
+				return false
 			}
 			pattern = string(b)
 		}
 		switch c.family {
 		case stringEqual:
-			return pattern == s, true
+			return pattern == s
 		case stringFold:
-			return strings.EqualFold(pattern, s), true
+			return strings.EqualFold(pattern, s)
 		}
-		return matchARN(pattern, s, &e.left), true
+		return matchARN(pattern, s, &e.left)
 	case numeric:
 		n, ok := parseNumber(s)
-		return ok && c.order.met(n.compare(v.number)), true
+		return ok && c.order.met(n.compare(v.number))
 	case date:
 		t, ok := parseTime(s)
-		return ok && c.order.met(t.Compare(v.time)), true
+		return ok && c.order.met(t.Compare(v.time))
 	case boolean:
 		b, ok := parseBool(s)
-		return ok && b == v.truth, true
+		truth := v.truth
+		if ok && v.text.parts != nil {
+			var written []byte
+			if written, ok = v.text.expand(e); ok {
+				truth, ok = parseBool(string(written))
+			}
+		}
+		return ok && b == truth
 	case binary:
 		b, err := base64.StdEncoding.DecodeString(s)
-		return err == nil && bytes.Equal(b, v.bytes), true
+		return err == nil && bytes.Equal(b, v.bytes)
 	case address:
 		a, err := netip.ParseAddr(s)
-		return err == nil && v.network.Contains(a.Unmap().WithZone("")), true
+		return err == nil && v.network.Contains(a.Unmap().WithZone(""))
 	}
-	return false, true
+	return false
 }
 
 // steps returns what a comparison with the request's value takes, but for the

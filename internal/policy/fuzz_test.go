@@ -32,14 +32,15 @@ func addDocuments(f *testing.F, add func(text string)) {
 }
 
 // FuzzParse: a document that is accepted is JSON with statements, accepted
-// again, and a refusal has a sentence.
+// again, and a refusal has a sentence and a place in the text.
 func FuzzParse(f *testing.F) {
 	addDocuments(f, func(text string) { f.Add(text, byte(0)) })
 	f.Fuzz(func(t *testing.T, text string, kind byte) {
 		k := policy.Kind(kind % 5)
 		d, err := policy.Parse(k, text)
 		if err != nil {
-			if _, ok := err.(*policy.Error); !ok || err.Error() == "" || d != nil {
+			wrong, ok := err.(*policy.Error)
+			if !ok || wrong.Sentence == "" || d != nil || wrong.At < 0 || wrong.At > len(text) {
 				t.Fatalf("%#v, %v", err, d)
 			}
 			return

@@ -43,7 +43,7 @@ func (e *evaluation) mismatched(s *statement) (grade, reason) {
 		return unnamed, reason{mismatch: byResource}
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(e, s.allow) {
+		if !s.conditions[i].holds(e) {
 			return unnamed, reason{byCondition, i}
 		}
 	}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -28,7 +29,7 @@ const (
 // each question.
 type answers func(t *testing.T, input string) func(question string) string
 
-func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 190, parseCase) }
+func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 240, parseCase) }
 func TestConditions(t *testing.T) { runFiles(t, "condition*.txt", 480, conditionCase) }
 func TestEvaluate(t *testing.T)   { runFiles(t, "evaluate*.txt", 360, evaluateCase) }
 
@@ -104,14 +105,21 @@ var kinds = map[string]policy.Kind{
 	"registry": policy.Registry, "trust": policy.Trust,
 }
 
-// parseCase: the input is a document, a question the kinds to parse it as.
+// parseCase: the input is a document, a question the kind to parse it as. It
+// begins with "where" to ask what stands at the place of the fault, and for our
+// words.
 func parseCase(t *testing.T, input string) func(string) string {
+	input = strings.TrimSuffix(input, "\n")
 	return func(question string) string {
+		question, where := strings.CutPrefix(question, "where ")
 		kind, ok := kinds[question]
 		if !ok {
 			t.Fatalf("no kind %q", question)
 		}
-		d, err := policy.Parse(kind, strings.TrimSuffix(input, "\n"))
+		d, err := policy.Parse(kind, input)
+		if wrong, ok := errors.AsType[*policy.Error](err); ok && where {
+			return fmt.Sprintf("at %.20q: %s", input[wrong.At:], strings.TrimSpace(wrong.Sentence+" "+wrong.Detail))
+		}
 		if err != nil {
 			return err.Error()
 		}

@@ -3,6 +3,7 @@ package policy
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -69,11 +70,12 @@ func (d *Document) Principals() []string {
 // InvalidPrincipal is the error for a document that names an AWS principal that
 // is not there, which Parse cannot know.
 func InvalidPrincipal(written string) *Error {
-	return &Error{invalidPrincipal("AWS", written)}
+	return &Error{Sentence: invalidPrincipal("AWS", written)}
 }
 
+// invalidPrincipal spells the kind in capitals, as IAM does.
 func invalidPrincipal(kind, written string) string {
-	return `Invalid principal in policy: "` + kind + `":"` + written + `"`
+	return `Invalid principal in policy: "` + strings.ToUpper(kind) + `":"` + written + `"`
 }
 
 var (
@@ -84,35 +86,56 @@ var (
 	canonicalUser    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// parsePrincipals reads the element. The sentence is empty if it is good.
-func parsePrincipals(n node) (*principals, string) {
+const (
+	wrongPrincipal = `a Principal is an object such as {"AWS": "111122223333"} or {"AWS": "*"}`
+	noPrincipals   = "Invalid principal in policy: com.amazon.balsa.error.InvalidPolicyException: The passed in policy has a statement with no principals!"
+	wrongProvider  = "Federated principals must be valid domain names or SAML metadata ARNs"
+)
+
+// parsePrincipals reads the element.
+func parsePrincipals(kind Kind, n node) (*principals, *Error) {
 	p := &principals{}
 	if s, ok := n.text(); ok {
+		if kind == Trust {
+			return nil, &Error{`AssumeRolepolicy contained an invalid principal: "STAR":"` + s + `".`, n.start, wrongPrincipal}
+		}
 		p.everybody = s == "*"
 		if !p.everybody {
-			return nil, syntaxErrors
+			return nil, syntax(n.start, wrongPrincipal)
 		}
-		return p, ""
+		return p, nil
 	}
 	if !n.isObject || len(n.members) == 0 {
-		return nil, syntaxErrors
+		return nil, syntax(n.start, wrongPrincipal)
 	}
 	for _, m := range n.members {
-		all, ok := m.value.texts()
-		if !ok || len(all) == 0 {
-			return nil, syntaxErrors
+		all, at, ok := m.value.texts()
+		switch {
+		case ok && len(all) == 0 && kind == Trust:
+			return nil, &Error{noPrincipals, at, ""}
+		case !ok || len(all) == 0:
+			return nil, syntax(at, "a principal is a string, or a list of them")
 		}
-		for _, s := range all {
-			known, good := p.add(m.name, s)
-			if !known {
-				return nil, syntaxErrors
-			}
-			if !good {
-				return nil, invalidPrincipal(m.name, s)
+		for _, w := range all {
+			known, good := p.add(m.name, w.text)
+			switch {
+			case !known:
+				return nil, syntax(m.at, "the kinds of principals are AWS, Service, Federated and CanonicalUser")
+			case !good && m.name == "Federated":
+				return nil, &Error{wrongProvider, w.at, ""}
+			case !good:
+				return nil, &Error{invalidPrincipal(m.name, w.text), w.at, forms[m.name]}
 			}
 		}
 	}
-	return p, ""
+	return p, nil
+}
+
+// forms are what principals look like.
+var forms = map[string]string{
+	"AWS":           "an AWS principal is an account's id, or the ARN of its root, a user, a role or a session, without wildcards",
+	"Service":       "a service is named as ecr.amazonaws.com",
+	"CanonicalUser": "a canonical user is 64 hexadecimal digits",
 }
 
 func (p *principals) add(kind, s string) (known, good bool) {
@@ -172,8 +195,8 @@ func (p *principals) grade(who *Principal) grade {
 }
 
 // spares reports whether a NotPrincipal element makes an exception for the
-// principal. AWS looks at the account first, then at the user or the role, so
-// the account must be listed beside them (IAM User Guide, NotPrincipal).
+// principal. AWS looks at the account first, then at the user or the role, then
+// at the role's session, so each must be listed (IAM User Guide, NotPrincipal).
 func (p *principals) spares(who *Principal) bool {
 	if p.everybody {
 		return true
@@ -184,7 +207,7 @@ func (p *principals) spares(who *Principal) bool {
 	case User:
 		return slices.Contains(p.accounts, who.Account) && slices.Contains(p.arns, who.ARN)
 	case RoleSession:
-		return slices.Contains(p.accounts, who.Account) && slices.Contains(p.arns, who.Role)
+		return slices.Contains(p.accounts, who.Account) && slices.Contains(p.arns, who.Role) && slices.Contains(p.arns, who.ARN)
 	case WebIdentity:
 		return slices.Contains(p.providers, who.ARN)
 	case Service:

@@ -154,7 +154,7 @@ func (w world) statement(l policy.Layer) object {
 		if s["Effect"] == "Deny" && l != policy.RoleTrust && w.IntN(2) == 0 {
 			key = "NotPrincipal"
 		}
-		s[key] = w.principals()
+		s[key] = w.principals(l != policy.RoleTrust)
 	}
 	if w.IntN(2) == 0 {
 		s["Condition"] = w.conditions()
@@ -162,8 +162,9 @@ func (w world) statement(l policy.Layer) object {
 	return s
 }
 
-func (w world) principals() any {
-	if w.IntN(6) == 0 {
+// principals may be just a star, but in a trust policy.
+func (w world) principals(star bool) any {
+	if star && w.IntN(6) == 0 {
 		return "*"
 	}
 	p := object{"AWS": w.some("*", account, other, "arn:aws:iam::"+account+":root", "arn:aws:iam::"+account+":user/alice", roleARN,

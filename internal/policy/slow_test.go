@@ -137,7 +137,7 @@ func (s slow) spared(not any) bool {
 	return s.lists(not, "AWS", "*") ||
 		who.Kind == policy.Root && account ||
 		who.Kind == policy.User && account && s.lists(not, "AWS", who.ARN) ||
-		who.Kind == policy.RoleSession && account && s.lists(not, "AWS", who.Role) ||
+		who.Kind == policy.RoleSession && account && s.lists(not, "AWS", who.Role) && s.lists(not, "AWS", who.ARN) ||
 		who.Kind == policy.Service && s.lists(not, "Service", who.ARN) ||
 		who.Kind == policy.WebIdentity && s.lists(not, "Federated", who.ARN)
 }
@@ -187,7 +187,7 @@ func (s slow) applies(o object, variables bool) bool {
 	conditions, _ := o["Condition"].(object)
 	for operator, keys := range conditions {
 		for key, values := range keys.(object) {
-			if !s.holds(operator, strings.ToLower(key), list(values), variables, o["Effect"] == "Allow") {
+			if !s.holds(operator, strings.ToLower(key), list(values), variables) {
 				return false
 			}
 		}
@@ -230,7 +230,7 @@ func (s slow) pattern(v string, variables, wild bool) (string, bool) {
 	return out + quote(v[at:], wild), known
 }
 
-func (s slow) holds(operator, key string, values []any, variables, allow bool) bool {
+func (s slow) holds(operator, key string, values []any, variables bool) bool {
 	got := s.request.Keys(key)
 	if operator == "Null" {
 		return slices.ContainsFunc(values, func(v any) bool { return text(v) == strconv.FormatBool(len(got) == 0) })
@@ -248,15 +248,8 @@ func (s slow) holds(operator, key string, values []any, variables, allow bool) b
 		return ifExists || set == "ForAllValues" || set == "" && negated
 	}
 	one := func(g string) bool {
-		matched, unknown := false, false
-		for _, v := range values {
-			m, known := s.compare(plain, text(v), g, variables)
-			matched, unknown = matched || m, unknown || !known
-		}
-		if negated {
-			return !matched && !(unknown && allow)
-		}
-		return matched
+		matched := slices.ContainsFunc(values, func(v any) bool { return s.compare(plain, text(v), g, variables) })
+		return matched != negated
 	}
 	all := !slices.ContainsFunc(got, func(g string) bool { return !one(g) })
 	if set == "ForAllValues" || set == "" && negated {
@@ -275,36 +268,36 @@ func text(v any) string {
 	return v.(string)
 }
 
-func (s slow) compare(operator, v, got string, variables bool) (matched, known bool) {
+func (s slow) compare(operator, v, got string, variables bool) bool {
 	switch operator {
 	case "StringEquals", "StringLike", "StringEqualsIgnoreCase":
 		pattern, ok := s.pattern(v, variables, operator == "StringLike")
 		if strings.HasSuffix(operator, "Case") {
 			pattern = "(?i)" + pattern
 		}
-		return ok && s.matches("(?s)^(?:"+pattern+")$", got), ok
+		return ok && s.matches("(?s)^(?:"+pattern+")$", got)
 	case "ArnEquals", "ArnLike":
 		pattern, ok := s.pattern(v, variables, true)
 		parts := strings.SplitN(pattern, ":", 6)
 		of := strings.SplitN(got, ":", 6)
 		if !ok || len(parts) != 6 || len(of) != 6 {
-			return false, ok
+			return false
 		}
 		for i := range parts {
 			if !s.matches("(?s)^"+parts[i]+"$", of[i]) {
-				return false, true
+				return false
 			}
 		}
-		return true, true
+		return true
 	case "Bool":
-		return strings.EqualFold(v, got), true
+		return strings.EqualFold(v, got)
 	case "BinaryEquals":
 		a, _ := base64.StdEncoding.DecodeString(v)
 		b, err := base64.StdEncoding.DecodeString(got)
-		return err == nil && string(a) == string(b), true
+		return err == nil && string(a) == string(b)
 	case "IpAddress":
 		a, err := netip.ParseAddr(got)
-		return err == nil && netip.MustParsePrefix(v).Contains(a), true
+		return err == nil && netip.MustParsePrefix(v).Contains(a)
 	}
 	var sign int
 	if kind, ok := strings.CutPrefix(operator, "Date"); ok {
@@ -314,19 +307,19 @@ func (s slow) compare(operator, v, got string, variables bool) (matched, known b
 		}
 		b, _ := time.Parse(time.RFC3339, v)
 		if err != nil {
-			return false, true
+			return false
 		}
 		sign, operator = a.Compare(b), kind
 	} else {
 		a, err := strconv.ParseFloat(got, 64)
 		b, _ := strconv.ParseFloat(v, 64)
 		if err != nil {
-			return false, true
+			return false
 		}
 		sign, operator = int(a-b), strings.TrimPrefix(operator, "Numeric")
 	}
 	return map[string]bool{
 		"Equals": sign == 0, "LessThan": sign < 0, "LessThanEquals": sign <= 0,
 		"GreaterThan": sign > 0, "GreaterThanEquals": sign >= 0,
-	}[operator], true
+	}[operator]
 }

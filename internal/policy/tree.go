@@ -2,7 +2,8 @@ package policy
 
 import (
 	"encoding/json"
-	"io"
+	"errors"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,95 +25,117 @@ type node struct {
 
 type member struct {
 	name  string
+	at    int // of the name
 	value node
 }
 
-// readTree reads one JSON value that fills the text. It reports false for text
-// that is no JSON or no UTF-8, for a name given twice in an object, and for
-// nesting that no policy has.
-func readTree(text string) (node, bool) {
-	if !utf8.ValidString(text) {
-		return node{}, false
+// readTree reads one JSON value that fills the text. An error has no sentence
+// yet: where the fault is, and which, is what JSON says. Refused are text that is no
+// JSON or no UTF-8, a name given twice in an object, and nesting that no policy
+// has.
+func readTree(text string) (node, *Error) {
+	if at := invalidUTF8(text); at >= 0 {
+		return node{}, &Error{At: at, Detail: "this is no UTF-8"}
+	}
+	var whole json.RawMessage
+	err := json.Unmarshal([]byte(text), &whole)
+	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return node{}, &Error{At: max(int(wrong.Offset)-1, 0), Detail: wrong.Error()}
+	}
+	if err != nil {
+		return node{}, &Error{At: 0, Detail: err.Error()}
 	}
 	r := reader{text: text, json: json.NewDecoder(strings.NewReader(text))}
 	r.json.UseNumber()
-	root, ok := r.value(0)
-	if !ok {
-		return node{}, false
-	}
-	if _, err := r.json.Token(); err != io.EOF {
-		return node{}, false
-	}
-	return root, true
+	return r.value(0)
 }
 
+func invalidUTF8(text string) int {
+	if utf8.ValidString(text) {
+		return -1
+	}
+	for at, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[at:], "\uFFFD") {
+			return at
+		}
+	}
+	return -1
+}
+
+// reader reads text that is JSON.
 type reader struct {
 	text string
 	json *json.Decoder
 }
 
-func (r *reader) value(depth int) (node, bool) {
-	if depth > maxDepth {
-		return node{}, false
-	}
+// token reads a token, and returns where it begins.
+func (r *reader) token() (json.Token, int, *Error) {
+	at := int(r.json.InputOffset())
+	at += len(r.text[at:]) - len(strings.TrimLeft(r.text[at:], " \t\r\n,:"))
 	token, err := r.json.Token()
 	if err != nil {
-		return node{}, false
+		return nil, at, &Error{At: at, Detail: err.Error()}
 	}
-	end := int(r.json.InputOffset())
-	switch token := token.(type) {
-	case json.Delim:
-		n := node{start: end - 1}
-		ok := false
-		switch token {
-		case '{':
-			n.isObject = true
-			n.members, ok = r.object(depth)
-		case '[':
-			n.isList = true
-			n.list, ok = r.list(depth)
-		}
-		n.end = int(r.json.InputOffset())
-		return n, ok
-	default:
-		return node{scalar: token, end: end}, true
-	}
+	return token, at, nil
 }
 
-func (r *reader) object(depth int) ([]member, bool) {
+func (r *reader) value(depth int) (node, *Error) {
+	token, at, f := r.token()
+	if f != nil {
+		return node{}, f
+	}
+	if depth > maxDepth {
+		return node{}, &Error{At: at, Detail: "this is nested deeper than a policy can be"}
+	}
+	n := node{start: at}
+	switch token {
+	case json.Delim('{'):
+		n.isObject = true
+		n.members, f = r.object(depth)
+	case json.Delim('['):
+		n.isList = true
+		n.list, f = r.list(depth)
+	default:
+		n.scalar = token
+	}
+	n.end = int(r.json.InputOffset())
+	return n, f
+}
+
+func (r *reader) object(depth int) ([]member, *Error) {
 	var all []member
 	seen := map[string]bool{}
 	for r.json.More() {
-		token, err := r.json.Token()
-		if err != nil {
-			return nil, false
+		token, at, f := r.token()
+		if f != nil {
+			return nil, f
 		}
-		name, ok := token.(string)
-		if !ok || seen[name] {
-			return nil, false
+		name, _ := token.(string)
+		if seen[name] {
+			return nil, &Error{At: at, Detail: strconv.Quote(name) + " is given twice"}
 		}
 		seen[name] = true
-		value, ok := r.value(depth + 1)
-		if !ok {
-			return nil, false
+		value, f := r.value(depth + 1)
+		if f != nil {
+			return nil, f
 		}
-		all = append(all, member{name, value})
+		all = append(all, member{name, at, value})
 	}
-	_, err := r.json.Token() // the closing brace
-	return all, err == nil
+	_, _, f := r.token() // the closing brace
+	return all, f
 }
 
-func (r *reader) list(depth int) ([]node, bool) {
+func (r *reader) list(depth int) ([]node, *Error) {
 	var all []node
 	for r.json.More() {
-		value, ok := r.value(depth + 1)
-		if !ok {
-			return nil, false
+		value, f := r.value(depth + 1)
+		if f != nil {
+			return nil, f
 		}
 		all = append(all, value)
 	}
-	_, err := r.json.Token() // the closing bracket
-	return all, err == nil
+	_, _, f := r.token() // the closing bracket
+	return all, f
 }
 
 // text returns the string that n is.
@@ -121,15 +144,21 @@ func (n node) text() (string, bool) {
 	return s, ok
 }
 
+// word is a value and where it stands.
+type word struct {
+	text string
+	at   int
+}
+
 // texts returns the strings of n, which is one or a list of them. The list is
-// not nil when there was one.
-func (n node) texts() ([]string, bool) {
+// not nil when there was one. If something else is among them, at is where.
+func (n node) texts() (all []word, at int, ok bool) {
 	return n.collect(node.text)
 }
 
 // scalars returns the values of n as strings: a condition's values may be
 // written as numbers and booleans too.
-func (n node) scalars() ([]string, bool) {
+func (n node) scalars() (all []word, at int, ok bool) {
 	return n.collect(func(n node) (string, bool) {
 		switch v := n.scalar.(type) {
 		case string:
@@ -137,27 +166,24 @@ func (n node) scalars() ([]string, bool) {
 		case json.Number:
 			return v.String(), true
 		case bool:
-			if v {
-				return "true", true
-			}
-			return "false", true
+			return strconv.FormatBool(v), true
 		}
 		return "", false
 	})
 }
 
-func (n node) collect(one func(node) (string, bool)) ([]string, bool) {
+func (n node) collect(one func(node) (string, bool)) (all []word, at int, ok bool) {
+	items := n.list
 	if !n.isList {
-		s, ok := one(n)
-		return []string{s}, ok
+		items = []node{n}
 	}
-	all := make([]string, 0, len(n.list))
-	for _, item := range n.list {
+	all = make([]word, 0, len(items))
+	for _, item := range items {
 		s, ok := one(item)
 		if !ok {
-			return nil, false
+			return nil, item.start, false
 		}
-		all = append(all, s)
+		all = append(all, word{s, item.start})
 	}
-	return all, true
+	return all, n.start, true
 }
