@@ -93,6 +93,11 @@ func (d *Document) ID() string { return d.id }
 // Statements returns how many statements there are.
 func (d *Document) Statements() int { return len(d.statements) }
 
+// NamesResources reports whether a statement has a Resource or NotResource.
+func (d *Document) NamesResources() bool {
+	return slices.ContainsFunc(d.statements, func(s statement) bool { return len(s.resources) > 0 })
+}
+
 // NamesOnly reports whether the document speaks of no action but those given,
 // written whole ("ecr:ReplicateImage"); letter case does not count.
 func (d *Document) NamesOnly(actions ...string) bool {

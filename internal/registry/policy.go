@@ -22,6 +22,9 @@ func (c *Catalogue) SetRepositoryPolicy(ctx context.Context, key RepositoryKey, 
 	if err != nil {
 		return policyFault(invalid, err)
 	}
+	if parsed.NamesResources() { // the resource is the repository
+		return policyFault(invalid, nil)
+	}
 	if locksOut != nil {
 		locks, err := locksOut()
 		if err != nil {

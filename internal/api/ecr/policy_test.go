@@ -210,6 +210,7 @@ var setRepositoryPolicyRefusals = []refused{
 	{name: "nothing", code: "InvalidParameterException", text: badPolicy, act: settingPolicy("")},
 	{name: "an unknown element", code: "InvalidParameterException", text: badPolicy, act: settingPolicy(strings.Replace(pullForAll, `"Sid"`, `"Side"`, 1))},
 	{name: "no principal", code: "InvalidParameterException", text: badPolicy, act: settingPolicy(strings.Replace(pullForAll, `"Principal":"*",`, "", 1))},
+	{name: "a resource", code: "InvalidParameterException", text: badPolicy, act: settingPolicy(strings.Replace(pullForAll, `"Sid"`, `"Resource":"*","Sid"`, 1))},
 	{name: "an unknown operator", code: "InvalidParameterException", text: badPolicy,
 		act: settingPolicy(strings.Replace(pullForAll, `"Sid":"pull"`, `"Condition":{"StringIs":{"aws:userid":"x"}}`, 1))},
 	{name: "a user of its account who is not there", code: "InvalidParameterException", text: badPolicy,

@@ -170,7 +170,7 @@ func TestWhatIsRefusedOfRoles(t *testing.T) {
 		{"a name that is there in another case", create(func(in *sdk.CreateRoleInput) { in.RoleName = aws.String("R") }),
 			"EntityAlreadyExists", "Role with name R already exists."},
 		{"a trust policy that is no JSON", create(func(in *sdk.CreateRoleInput) { in.AssumeRolePolicyDocument = aws.String("{") }),
-			"MalformedPolicyDocument", "Syntax errors in policy."},
+			"MalformedPolicyDocument", "This policy contains invalid Json"},
 		{"a trust policy of another service", create(func(in *sdk.CreateRoleInput) {
 			in.AssumeRolePolicyDocument = aws.String(strings.Replace(trust, "sts:AssumeRole", "ecr:PutImage", 1))
 		}), "MalformedPolicyDocument", "AssumeRole policy may only specify STS AssumeRole actions."},
