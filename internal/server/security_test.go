@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -269,6 +270,30 @@ func raw(t *testing.T, s *testkit.Server, request string) testkit.Answer {
 	body, err := io.ReadAll(resp.Body)
 	must(t, err)
 	return testkit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
+}
+
+func dial(t *testing.T, s *testkit.Server) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", s.Host, 5*time.Second)
+	must(t, err)
+	must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	return conn
+}
+
+// host is as the registry of the account names itself.
+func host(account string) string { return account + ".dkr.ecr.us-east-1.localhost" }
+
+// at does a request to another host name of the server.
+func at(t *testing.T, s *testkit.Server, host string, l testkit.Login, method, path string, body []byte, header ...string) testkit.Answer {
+	t.Helper()
+	request := method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
+	if l != (testkit.Login{}) {
+		request += "Authorization: " + l.Basic() + "\r\n"
+	}
+	for _, h := range header {
+		request += h + "\r\n"
+	}
+	return raw(t, s, request+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 }
 
 // discarded is the log of a server that nobody looks at.
