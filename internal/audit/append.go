@@ -92,6 +92,20 @@ func optional(b []byte, key, text string) []byte {
 	return textMember(b, key, text)
 }
 
+// Object is a JSON object of texts, in their order, for the parameters of an
+// event.
+func Object(pairs ...[2]string) json.RawMessage {
+	b := append(make([]byte, 0, 160), '{')
+	for i, p := range pairs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = textMember(b, "", p[0])
+		b = textMember(b, ":", p[1])
+	}
+	return append(b, '}')
+}
+
 // element adds JSON of the caller's, without white space: it is to stay on the
 // line.
 func element(b []byte, key string, raw json.RawMessage) ([]byte, error) {

@@ -212,6 +212,9 @@ func TestAStreamThatFailsForAWhile(t *testing.T) {
 	if got := s.Stats(); got.Failed != 1 || !errors.Is(got.Err, errPipe) {
 		t.Errorf("stats %+v", got)
 	}
+	if err := s.Retry(); !errors.Is(err, errPipe) || s.Stats().Failed != 1 {
+		t.Errorf("tried again: error %v, stats %+v", err, s.Stats())
+	}
 	pipe.n = 1 << 20
 	if err := s.Record(push("b")); err != nil {
 		t.Fatal(err)
@@ -220,7 +223,7 @@ func TestAStreamThatFailsForAWhile(t *testing.T) {
 		t.Errorf("stats %+v after it was mended", got)
 	}
 	lines := strings.Split(pipe.String(), "\n")
-	if len(lines) != 3 || len(lines[0]) != 100 || !strings.Contains(lines[1], `repository/b"`) {
+	if len(lines) != 4 || len(lines[0]) != 100 || !strings.Contains(lines[1], `"count":1,`) || !strings.Contains(lines[2], `repository/b"`) {
 		t.Errorf("the lines are %q", lines)
 	}
 }

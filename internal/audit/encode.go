@@ -63,7 +63,7 @@ func (e *Event) complete(now func() time.Time) {
 		e.Version = Version
 	}
 	if e.ID == "" {
-		e.ID = uuid.NewString()
+		e.ID = uuid.Must(uuid.NewV7()).String() // begins with the time: see search.compare
 	}
 	if e.Type == "" {
 		e.Type = "AwsApiCall"

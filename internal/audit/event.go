@@ -34,6 +34,10 @@ type Event struct {
 	Category           string          `json:"eventCategory"`      // "Management" or "Data"; made of ManagementEvent if empty
 }
 
+// AnonymousAccount is the account of whoever reads without a login, where that
+// is allowed (Amazon S3 user guide, CloudTrail events).
+const AnonymousAccount = "ANONYMOUS_PRINCIPAL"
+
 // Identity says who called.
 type Identity struct {
 	Type           string          `json:"type"`        // Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSAccount, Unknown

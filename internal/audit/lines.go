@@ -12,46 +12,43 @@ const maxLine = 1 << 20
 // chunk is how much of a file is read at once.
 const chunk = 64 << 10
 
+var lineBreak = []byte("\n")
+
 var (
 	errNoEvent = errors.New("the line is no event")
 	errStop    = errors.New("stop")
 )
 
-// forward calls visit with each line between two offsets of a file, without
-// its line break, and where it begins. A line over maxLine is nil. visit may
-// not keep the line; errStop from it ends the walk without an error.
-func forward(file io.ReaderAt, begin, end int64, visit func(offset int64, text []byte) error) error {
+// forward calls visit with each line of a file up to an offset, without its
+// line break. A line over maxLine is nil. visit may not keep the line; errStop
+// from it ends the walk without an error.
+func forward(file io.ReaderAt, end int64, visit func(text []byte) error) error {
 	line := make([]byte, 0, chunk)
-	long := false
-	at := begin // of the line being gathered
-	flush := func(next int64) error {
+	begun, long := false, false
+	flush := func() error {
 		text := line
 		if long {
 			text = nil
 		}
-		err := visit(at, text)
-		line, long, at = line[:0], false, next
+		err := visit(text)
+		line, begun, long = line[:0], false, false
 		return err
 	}
 	buf := make([]byte, chunk)
-	for offset := begin; offset < end; {
+	for offset := int64(0); offset < end; {
 		n, err := file.ReadAt(buf[:min(chunk, end-offset)], offset)
+		offset += int64(n)
 		for rest := buf[:n]; len(rest) > 0; {
-			i := bytes.IndexByte(rest, '\n')
-			piece := rest
-			if i >= 0 {
-				piece = rest[:i]
-			}
+			piece, after, ended := bytes.Cut(rest, lineBreak)
+			begun = true
 			if long = long || len(line)+len(piece) > maxLine; !long {
 				line = append(line, piece...)
 			}
-			if i < 0 {
-				offset += int64(len(rest))
+			rest = after
+			if !ended {
 				break
 			}
-			offset += int64(i + 1)
-			rest = rest[i+1:]
-			if err := flush(offset); err != nil {
+			if err := flush(); err != nil {
 				return stop(err)
 			}
 		}
@@ -62,32 +59,32 @@ func forward(file io.ReaderAt, begin, end int64, visit func(offset int64, text [
 			return err
 		}
 	}
-	if at < end && (len(line) > 0 || long) {
-		return stop(flush(end))
+	if begun {
+		return stop(flush())
 	}
 	return nil
 }
 
 // backward is forward from the end.
-func backward(file io.ReaderAt, begin, end int64, visit func(offset int64, text []byte) error) error {
+func backward(file io.ReaderAt, end int64, visit func(text []byte) error) error {
 	tail := make([]byte, 0, chunk) // what follows the chunk, up to the line break after it
 	long := false
-	emit := func(offset int64, head []byte) error {
+	emit := func(head []byte) error {
 		if long = long || len(head)+len(tail) > maxLine; long {
 			long, tail = false, tail[:0]
-			return visit(offset, nil)
+			return visit(nil)
 		}
 		tail = append(tail, head...) // grows the buffer, then the head moves to the front
 		copy(tail[len(head):], tail[:len(tail)-len(head)])
 		copy(tail, head)
-		err := visit(offset, tail)
+		err := visit(tail)
 		tail = tail[:0]
 		return err
 	}
 	buf := make([]byte, chunk)
 	first := true // the last line need not end
-	for offset := end; offset > begin; {
-		size := min(chunk, offset-begin)
+	for offset := end; offset > 0; {
+		size := min(chunk, offset)
 		offset -= size
 		if _, err := file.ReadAt(buf[:size], offset); err != nil {
 			if errors.Is(err, io.EOF) { // cut meanwhile
@@ -102,7 +99,7 @@ func backward(file io.ReaderAt, begin, end int64, visit func(offset int64, text 
 				break
 			}
 			if !first || i+1 < len(rest) {
-				if err := emit(offset+int64(i)+1, rest[i+1:]); err != nil {
+				if err := emit(rest[i+1:]); err != nil {
 					return stop(err)
 				}
 			}
@@ -117,7 +114,7 @@ func backward(file io.ReaderAt, begin, end int64, visit func(offset int64, text 
 		}
 	}
 	if !first {
-		return stop(emit(begin, nil))
+		return stop(emit(nil))
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,86 +15,134 @@ import (
 	"time"
 )
 
-// Query is a filter, the direction, and where to begin.
+// Query is a filter and the direction.
 type Query struct {
 	Filter
 	OldestFirst bool
-	Limit       int      // events at most; 0 for all
-	After       Position // of the last event of the page before; zero to begin
-}
-
-// Position is where an event stands in a trail. It stays valid while the trail
-// grows, until its file is removed.
-type Position struct {
-	File   int64 `json:"file"`   // the number the file has, or will have when it is full
-	Offset int64 `json:"offset"` // of the line's first byte
+	Limit       int // events at most; 0 for all
 }
 
 // Summary says what a search has read.
 type Summary struct {
-	Found  int      // events that were given
-	Read   int      // lines
-	Broken int      // lines that had to be decoded and are no event
-	Last   Position // of the last event given
-	More   bool     // it stopped at the limit
+	Found  int  // events that were given
+	Read   int  // lines
+	Broken int  // lines that had to be decoded and are no event
+	More   bool // it stopped at the limit
 }
 
-// Search gives the events of the trail in dir that the query asks for, in the
-// order they were recorded or its reverse, until yield returns false. The
-// trail may be written meanwhile, by this or another process.
+// Search gives the events of the trail in dir that the query asks for, by time
+// or its reverse, until yield returns false. The events of a family come as
+// they were recorded. The trail may be written meanwhile, by this or another
+// process.
 func Search(ctx context.Context, dir string, q Query, yield func(Event) bool) (Summary, error) {
 	if err := q.Check(); err != nil {
 		return Summary{}, err
 	}
-	files, done, err := openAll(dir)
+	s := search{ctx: ctx, q: q, needles: [][]byte{needle(q.Principal), needle(q.Repository)}}
+	err := s.all(dir, yield)
 	if err != nil {
-		return Summary{}, fmt.Errorf("search the audit trail: %w", err)
+		err = fmt.Errorf("search the audit trail: %w", err)
 	}
-	defer done()
-	if !q.OldestFirst {
-		slices.Reverse(files)
-	}
-	s := search{q: q, yield: yield, needles: [][]byte{needle(q.Principal), needle(q.Repository)}}
-	for _, file := range files {
-		if q.beyond(file) {
-			continue
-		}
-		if err := s.file(ctx, file); err != nil {
-			return s.sum, fmt.Errorf("search the audit trail: %w", err)
-		}
-		if s.stopped {
-			break
-		}
-	}
-	return s.sum, nil
+	return s.sum, err
 }
 
-// member is one file of the trail.
+// search is the state of one Search.
+type search struct {
+	ctx     context.Context
+	q       Query
+	needles [][]byte // what a line has if it has what the patterns ask for
+	sum     Summary
+}
+
+// head is the next event of a family.
+type head struct {
+	event Event
+	next  func() (Event, error, bool)
+}
+
+// all merges the families by time. What is read of each family is one event
+// more than is given of it.
+func (s *search) all(dir string, yield func(Event) bool) error {
+	var heads []*head
+	for _, family := range families {
+		files, done, err := openAll(dir, family.base)
+		if err != nil {
+			return err
+		}
+		defer done()
+		if !s.q.OldestFirst {
+			slices.Reverse(files)
+		}
+		next, stop := iter.Pull2(s.events(files))
+		defer stop()
+		heads = append(heads, &head{next: next})
+	}
+	heads, err := advanced(heads, heads...)
+	for err == nil && len(heads) > 0 {
+		if s.q.Limit > 0 && s.sum.Found == s.q.Limit {
+			s.sum.More = true
+			return nil
+		}
+		first := slices.MinFunc(heads, func(a, b *head) int { return s.compare(&a.event, &b.event) })
+		s.sum.Found++
+		if !yield(first.event) {
+			return nil
+		}
+		heads, err = advanced(heads, first)
+	}
+	return err
+}
+
+// advanced goes on with some of the heads, and leaves out those that are at
+// their end.
+func advanced(heads []*head, some ...*head) ([]*head, error) {
+	for _, h := range slices.Clone(some) {
+		event, err, ok := h.next()
+		if err != nil {
+			return nil, err
+		}
+		h.event = event
+		if !ok {
+			heads = slices.DeleteFunc(heads, func(other *head) bool { return other == h })
+		}
+	}
+	return heads, nil
+}
+
+// compare says which of two events comes first. Within a second their ids say
+// it, which begin with the time.
+func (s *search) compare(a, b *Event) int {
+	order := cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+	if s.q.OldestFirst {
+		return order
+	}
+	return -order
+}
+
+// member is one file of a family.
 type member struct {
-	path   string
-	number int64
-	open   *os.File // the current file, held so that its being renamed does no harm
-	mod    time.Time
+	path string
+	open *os.File // the current file, held so that its being renamed does no harm
+	mod  time.Time
 }
 
-// openAll lists the trail's files, oldest first. The current one is opened
+// openAll lists a family's files, oldest first. The current one is opened
 // before the others are listed: if it gets its number in between it is seen
 // twice, and counted once.
-func openAll(dir string) ([]member, func(), error) {
-	now, err := os.Open(filepath.Join(dir, current))
+func openAll(dir, base string) ([]member, func(), error) {
+	now, err := os.Open(filepath.Join(dir, current(base)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	done := func() { _ = now.Close() } // only read
-	full, err := listClosed(dir)
+	full, err := listClosed(dir, base)
 	if err != nil {
 		done()
 		return nil, nil, err
 	}
 	var files []member
-	last := int64(0)
 	for _, c := range full {
-		path := filepath.Join(dir, numbered(c.number))
+		path := filepath.Join(dir, numbered(base, c.number))
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -106,11 +156,10 @@ func openAll(dir string) ([]member, func(), error) {
 				break // what came after it is after the search began
 			}
 		}
-		files = append(files, member{path: path, number: c.number, mod: info.ModTime()})
-		last = c.number
+		files = append(files, member{path: path, mod: info.ModTime()})
 	}
 	if now != nil {
-		files = append(files, member{path: now.Name(), number: last + 1, open: now})
+		files = append(files, member{path: now.Name(), open: now})
 	}
 	return files, done, nil
 }
@@ -121,22 +170,33 @@ const slack = time.Hour
 // beyond reports whether the file can hold nothing that is looked for: an event
 // is written after its time, so a file last written before From has none.
 func (q Query) beyond(m member) bool {
-	if q.After != (Position{}) && m.number != q.After.File && (m.number < q.After.File) == q.OldestFirst {
-		return true
-	}
 	return m.open == nil && !q.From.IsZero() && m.mod.Before(q.From.Add(-slack))
 }
 
-// search is the state of one Search.
-type search struct {
-	q       Query
-	yield   func(Event) bool
-	needles [][]byte // what a line has if it has what the patterns ask for
-	sum     Summary
-	stopped bool
+// events are those of files that are looked for. After an error there is none.
+func (s *search) events(files []member) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for _, file := range files {
+			if s.q.beyond(file) {
+				continue
+			}
+			stopped := false
+			err := s.file(file, func(e Event) bool {
+				stopped = !yield(e, nil)
+				return !stopped
+			})
+			if stopped {
+				return
+			}
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+		}
+	}
 }
 
-func (s *search) file(ctx context.Context, m member) error {
+func (s *search) file(m member, yield func(Event) bool) error {
 	file := m.open
 	if file == nil {
 		var err error
@@ -153,61 +213,42 @@ func (s *search) file(ctx context.Context, m member) error {
 	if err != nil {
 		return err
 	}
-	begin, end := int64(0), info.Size()
+	end := info.Size()
 	if m.open != nil {
 		if end, err = ended(file, end); err != nil {
 			return err
 		}
 	}
-	resumed := s.q.After.File == m.number && s.q.After != (Position{})
 	read := backward
-	switch {
-	case s.q.OldestFirst && resumed:
-		read, begin = forward, min(s.q.After.Offset, end)
-	case s.q.OldestFirst:
+	if s.q.OldestFirst {
 		read = forward
-	case resumed:
-		end = min(s.q.After.Offset, end)
 	}
-	return read(file, begin, end, func(offset int64, text []byte) error {
-		if s.stopped {
-			return errStop
-		}
-		if resumed && s.q.OldestFirst && offset == s.q.After.Offset {
-			return nil // given before
-		}
-		if err := ctx.Err(); err != nil {
+	return read(file, end, func(text []byte) error {
+		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		s.line(Position{m.number, offset}, text)
+		if e, ok := s.line(text); ok && !yield(e) {
+			return errStop
+		}
 		return nil
 	})
 }
 
 // line looks at one line; nil is one too long to be an event.
-func (s *search) line(at Position, text []byte) {
+func (s *search) line(text []byte) (Event, bool) {
 	if text != nil && len(bytes.TrimSpace(text)) == 0 { // what ended a torn line
-		return
+		return Event{}, false
 	}
 	s.sum.Read++
 	if s.q.outOfTime(text) || text != nil && !containsAll(text, s.needles) {
-		return
+		return Event{}, false
 	}
 	e, err := parse(text)
 	if err != nil {
 		s.sum.Broken++
-		return
+		return Event{}, false
 	}
-	if !s.q.Matches(&e) {
-		return
-	}
-	if s.q.Limit > 0 && s.sum.Found == s.q.Limit {
-		s.sum.More, s.stopped = true, true
-		return
-	}
-	s.sum.Found++
-	s.sum.Last = at
-	s.stopped = !s.yield(e)
+	return e, s.q.Matches(&e)
 }
 
 // outOfTime spares decoding a line whose time says enough. The first eventTime

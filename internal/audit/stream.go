@@ -26,25 +26,46 @@ func NewStream(w io.Writer, clock func() time.Time) *Stream {
 func (s *Stream) Record(e *Event) error {
 	l, err := encode(e, s.clock)
 	if err != nil {
-		return s.tally.failed(err)
+		return s.tally.failed(err, s.clock())
 	}
 	defer l.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.torn { // end the line that was begun
-		if _, err := s.w.Write([]byte("\n")); err != nil {
-			return s.tally.failed(err)
-		}
-		s.torn = false
+	if err := s.tally.mend(s.clock, s.write); err != nil {
+		return s.tally.failed(err, s.clock())
 	}
-	n, err := s.w.Write(l.buf)
-	if err != nil {
-		s.torn = n > 0
-		return s.tally.failed(err)
+	if err := s.write(l.buf); err != nil {
+		return s.tally.failed(err, s.clock())
 	}
 	s.tally.written()
 	return nil
 }
 
+// Retry tries whether what could not be recorded can be again, and returns why
+// not.
+func (s *Stream) Retry() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tally.mend(s.clock, s.write)
+}
+
+func (s *Stream) write(text []byte) error {
+	if s.torn { // end the line that was begun
+		if _, err := s.w.Write([]byte("\n")); err != nil {
+			return err
+		}
+		s.torn = false
+	}
+	n, err := s.w.Write(text)
+	if err != nil {
+		s.torn = n > 0
+	}
+	return err
+}
+
 // Stats returns what was recorded since the stream was made.
-func (s *Stream) Stats() Stats { return s.tally.stats() }
+func (s *Stream) Stats() Stats {
+	var sum Stats
+	s.tally.addTo(&sum)
+	return sum
+}
