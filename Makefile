@@ -59,8 +59,8 @@ fuzz: ## each fuzz target for some seconds (FUZZTIME=5s)
 	  go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
 	done
 
-bench: build ## Lighterage, the ceiling and CNCF distribution in one run, with ratios
-	@tools/need.sh distribution
+bench: build ## Lighterage, the ceiling and its peers in one run, with ratios and targets
+	@tools/need.sh distribution olareg
 	@go build -o bin/ ./bench/regbench ./bench/nullreg
 	@bench/run.sh
 
