@@ -15,6 +15,8 @@ type Image struct {
 	Digest digest.Digest
 	Tags   []string
 	// The times are zero where a thing never happened.
+	// An image is transitioned when it is archived, activated when it is
+	// brought back.
 	PushedAt, PulledAt, TransitionedAt, ActivatedAt time.Time
 	Archived                                        bool
 	Listed                                          bool          // an index of the repository refers to it
@@ -46,7 +48,7 @@ type evaluation struct {
 	subject []int32 // index of the image's subject; -1: none in the repository
 	closed  []bool  // a rule's tagging requirement is met: later ones cannot act
 	by      []*Rule // the rule that acts on the image
-	youth   []int32 // images from the youngest push to the oldest, made when asked for
+	youth   []int32 // images from the youngest to the oldest, made when asked for
 }
 
 func newEvaluation(images []Image, now time.Time) *evaluation {
@@ -138,7 +140,7 @@ func (e *evaluation) byYouth() []int32 {
 		}
 		slices.SortFunc(e.youth, func(a, b int32) int {
 			x, y := &e.images[a], &e.images[b]
-			if c := y.PushedAt.Compare(x.PushedAt); c != 0 {
+			if c := y.born().Compare(x.born()); c != 0 {
 				return c
 			}
 			return cmp.Compare(y.ID, x.ID)
@@ -147,21 +149,32 @@ func (e *evaluation) byYouth() []int32 {
 	return e.youth
 }
 
-// past reports whether the image's age is over the rule's number of days.
+// past reports whether the image's age is over the rule's number of days, of 24
+// hours.
 func (r *Rule) past(image *Image, now time.Time) bool {
-	since := image.PushedAt
+	since := image.born()
 	switch r.Count {
 	case SincePulled:
-		since = image.lastPull()
+		since = image.used()
 	case SinceTransitioned:
 		since = image.TransitionedAt
 	}
-	return !since.IsZero() && now.Sub(since) > time.Duration(r.Number)*24*time.Hour
+	return !since.IsZero() && since.Before(now.UTC().AddDate(0, 0, -r.Number))
 }
 
-// lastPull is the last recorded pull; of an image that was brought back from
-// the archive since, that moment; of one never pulled, its push.
-func (i *Image) lastPull() time.Time {
+// born is when the image was pushed or, if it was brought back from the archive
+// since, that moment: coming back is like a push (LifecyclePolicies.html says
+// so of the order; here it holds for the age too).
+func (i *Image) born() time.Time {
+	if i.ActivatedAt.After(i.PushedAt) {
+		return i.ActivatedAt
+	}
+	return i.PushedAt
+}
+
+// used is the last recorded pull; of an image that was brought back since, that
+// moment; of one never pulled, its push.
+func (i *Image) used() time.Time {
 	switch {
 	case i.ActivatedAt.After(i.PulledAt):
 		return i.ActivatedAt

@@ -1,56 +1,124 @@
 package lifecycle
 
-import (
-	"encoding/json"
-	"slices"
-	"strings"
+// The schema of a policy. ECR does not publish its own: the members, types and
+// limits are the User Guide's (lifecycle_policy_parameters.html), and how they
+// are spread over it is told by what it answered to others: a selection is one
+// of four, an action one of two. testdata/parse.txt names who saw which answer.
+var (
+	ecrSchema      = policySchema(ecrRule)
+	extendedSchema = policySchema(&schema{choose: chooseRule})
+	ecrRule        = ruleSchema(actionSchema(), selectionSchema())
+	retainRule     = ruleSchema(retainActionSchema(), retainSelectionSchema())
 )
 
-// Options change what Parse takes.
-type Options struct {
-	Strict bool // refuse what ECR refuses
+// maxRules is ECR's quota of rules per policy.
+const maxRules = 50
+
+// minArchived is how many days ECR keeps what it archived.
+const minArchived = 90
+
+// chooseRule lets a rule that retains look different.
+func chooseRule(value any) *schema {
+	rule, _ := value.(map[string]any)
+	action, _ := rule["action"].(map[string]any)
+	if action["type"] == "retain" {
+		return retainRule
+	}
+	return ecrRule
 }
 
-// Invalid says why a text is no policy.
-type Invalid struct {
-	Lines []string // at least one
+func policySchema(rule *schema) *schema {
+	return &schema{
+		kind: "object", closed: true, required: []string{"rules"},
+		properties: map[string]*schema{"rules": {kind: "array", minItems: 1, maxItems: maxRules, items: rule}},
+	}
 }
 
-// Error returns what follows "Lifecycle policy validation failure: ".
-func (e *Invalid) Error() string { return strings.Join(e.Lines, "\n") }
+func ruleSchema(action, selection *schema) *schema {
+	return &schema{
+		kind: "object", closed: true, required: []string{"action", "rulePriority", "selection"},
+		properties: map[string]*schema{
+			"rulePriority": {kind: "integer", minimum: 1},
+			"description":  {kind: "string"},
+			"selection":    selection,
+			"action":       action,
+		},
+	}
+}
 
-const notMapped = "Could not map policyString into LifecyclePolicy."
+func actionSchema() *schema {
+	archive := &schema{enum: []string{"archive"}}
+	return &schema{
+		kind: "object", closed: true, required: []string{"type"},
+		properties: map[string]*schema{"type": {enum: []string{"expire", "transition"}}, "targetStorageClass": archive},
+		oneOf: []*schema{
+			{
+				kind: "object", forbidden: []string{"targetStorageClass"},
+				properties: map[string]*schema{"type": {enum: []string{"expire"}}},
+			},
+			{
+				kind: "object", required: []string{"targetStorageClass"},
+				properties: map[string]*schema{"type": {enum: []string{"transition"}}, "targetStorageClass": archive},
+			},
+		},
+	}
+}
 
-// Parse reads a policy's text, whose length the caller has limited. An error is
-// an *Invalid.
-func Parse(text string, o Options) (Policy, error) {
-	var d struct {
-		Rules []struct {
-			RulePriority int
-			Description  string
-			Selection    struct {
-				TagStatus, StorageClass, CountType string
-				TagPatternList, TagPrefixList      []string
-				CountNumber                        int
-			}
-			Action struct{ Type string }
-		}
+func retainActionSchema() *schema {
+	return &schema{
+		kind: "object", closed: true, required: []string{"type"},
+		properties: map[string]*schema{"type": {enum: []string{"retain"}}},
 	}
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		return Policy{}, &Invalid{[]string{notMapped}}
+}
+
+func selectionSchema() *schema {
+	s := openSelectionSchema()
+	s.required = []string{"countNumber", "countType", "tagStatus"}
+	s.oneOf = []*schema{
+		countSchema("imageCountMoreThan", "standard", nil, "countUnit"),
+		countSchema("sinceImagePushed", "standard", []string{"countUnit"}),
+		countSchema("sinceImagePulled", "standard", []string{"countUnit"}),
+		countSchema("sinceImageTransitioned", "archive", []string{"countUnit", "storageClass"}),
 	}
-	var p Policy
-	for _, r := range d.Rules {
-		s := r.Selection
-		p.Rules = append(p.Rules, Rule{
-			Priority: r.RulePriority, Description: r.Description,
-			Status:   TagStatus(slices.Index(statuses[:], s.TagStatus)),
-			Patterns: s.TagPatternList, Prefixes: s.TagPrefixList,
-			Storage: max(Standard, StorageClass(max(0, slices.Index(classes[:], s.StorageClass)))),
-			Count:   CountType(max(0, slices.Index(countTypes[:], s.CountType))), Number: s.CountNumber,
-			Action: Action(slices.Index(actions[:], r.Action.Type)),
-		})
+	s.oneOf[3].properties["countNumber"] = &schema{minimum: minArchived}
+	return s
+}
+
+// retainSelectionSchema is the selection of a rule that retains: it may do
+// without a count, and there is no shortest time in the archive.
+func retainSelectionSchema() *schema {
+	s := openSelectionSchema()
+	s.required = []string{"tagStatus"}
+	s.oneOf = []*schema{
+		{kind: "object", forbidden: []string{"countType", "countUnit", "countNumber"}},
+		countSchema("imageCountMoreThan", "standard", []string{"countNumber", "countType"}, "countUnit"),
+		countSchema("sinceImagePushed", "standard", []string{"countNumber", "countType", "countUnit"}),
+		countSchema("sinceImagePulled", "standard", []string{"countNumber", "countType", "countUnit"}),
+		countSchema("sinceImageTransitioned", "archive", []string{"countNumber", "countType", "countUnit", "storageClass"}),
 	}
-	slices.SortFunc(p.Rules, func(a, b Rule) int { return a.Priority - b.Priority })
-	return p, nil
+	return s
+}
+
+func openSelectionSchema() *schema {
+	list := &schema{kind: "array", items: &schema{kind: "string"}}
+	return &schema{
+		kind: "object", closed: true,
+		properties: map[string]*schema{
+			"tagStatus":      {enum: []string{"any", "tagged", "untagged"}},
+			"tagPatternList": list,
+			"tagPrefixList":  list,
+			"storageClass":   {enum: []string{"archive", "standard"}},
+			"countType":      {kind: "string"},
+			"countUnit":      {enum: []string{"days"}},
+			"countNumber":    {kind: "integer", minimum: 1},
+		},
+	}
+}
+
+// countSchema is one way to count, with the storage class that it is for.
+func countSchema(countType, class string, required []string, forbidden ...string) *schema {
+	return &schema{
+		kind: "object", required: required, forbidden: forbidden,
+		properties: map[string]*schema{"countType": {enum: []string{countType}}, "storageClass": {enum: []string{class}}},
+	}
 }
