@@ -93,6 +93,8 @@ type Tx interface {
 	InlinePolicyTx
 	ResourcePolicyTx
 	OIDCProviderTx
+
+	LifecycleTx
 }
 
 // Lock says how a row is held until the transaction ends. On a store with a

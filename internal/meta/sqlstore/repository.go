@@ -159,6 +159,9 @@ func (t *tx) UnlinkRepository(id meta.RepositoryID) error {
 	if _, err := t.execAccess(`DELETE FROM repository_policy WHERE repository_id = ?1`, id); err != nil {
 		return err
 	}
+	if _, err := t.exec(`DELETE FROM lifecycle_policy WHERE repository_id = ?1`, id); err != nil {
+		return err
+	}
 	tagged, err := t.has(`SELECT 1 FROM resource_tag WHERE kind = ?1 AND resource_id = ?2 LIMIT 1`, meta.RepositoryResource, id)
 	if err != nil {
 		return err
@@ -170,7 +173,7 @@ func (t *tx) UnlinkRepository(id meta.RepositoryID) error {
 
 // PurgeRepository removes a bounded part of an unlinked repository: images
 // from the newest, because an index is always newer than its children, then
-// layers, uploads and history.
+// layers, uploads, history and the results of a preview.
 func (t *tx) PurgeRepository(id meta.RepositoryID, limit int, removeAfter time.Time) (bool, error) {
 	linked, err := t.has(`SELECT 1 FROM repository_name WHERE repository_id = ?1`, id)
 	if err != nil {
@@ -179,7 +182,7 @@ func (t *tx) PurgeRepository(id meta.RepositoryID, limit int, removeAfter time.T
 	if linked {
 		return false, meta.ErrReferenced
 	}
-	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory} {
+	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory, t.purgePreview} {
 		n, err := step(id, limit, removeAfter)
 		if err != nil {
 			return false, err
@@ -189,6 +192,7 @@ func (t *tx) PurgeRepository(id meta.RepositoryID, limit int, removeAfter time.T
 		}
 	}
 	for _, sql := range []string{
+		`DELETE FROM lifecycle_preview WHERE repository_id = ?1`,
 		`DELETE FROM usage_delta WHERE repository_id = ?1`,
 		`DELETE FROM repository_usage WHERE repository_id = ?1`,
 		`DELETE FROM repository WHERE id = ?1`,
@@ -248,6 +252,12 @@ func (t *tx) purgeUploads(id meta.RepositoryID, limit int, removeAfter time.Time
 func (t *tx) purgeHistory(id meta.RepositoryID, limit int, _ time.Time) (int, error) {
 	n, err := t.exec(`DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository_id = ?1 LIMIT ?2)`, id, limit*1000)
 	return int(n / 1000), err
+}
+
+// purgePreview counts as purgeHistory does.
+func (t *tx) purgePreview(id meta.RepositoryID, limit int, _ time.Time) (int, error) {
+	n, err := t.DropPreviewResults(id, limit*1000)
+	return n / 1000, err
 }
 
 // numbers reads a column of integers.
