@@ -18,7 +18,7 @@ var groups = map[string][]string{
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/webidentity", "internal/access",
-		"internal/gc", "internal/directory",
+		"internal/gc", "internal/directory", "internal/lifecycle",
 	},
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/seal/awskms"},
 	"fronts": {
@@ -54,6 +54,7 @@ var table = []row{
 	{"internal/directory", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
+	{"internal/lifecycle", []string{"words", "contracts", "internal/registry"}},
 
 	{"internal/audit", nil},
 	{"internal/client", []string{"words"}},
