@@ -9,7 +9,7 @@ import (
 )
 
 // planGarbage lists locations whose bytes may go.
-func (c *Collector) planGarbage(ctx context.Context, limit int) ([]Step, error) {
+func (c *Collector) planGarbage(ctx context.Context) ([]Step, error) {
 	var steps []Step
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
 		steps = nil
@@ -17,7 +17,7 @@ func (c *Collector) planGarbage(ctx context.Context, limit int) ([]Step, error) 
 		if err != nil {
 			return err
 		}
-		due, err := tx.DueGarbage(now, limit)
+		due, err := tx.DueGarbage(now, atOnce)
 		for _, g := range due {
 			steps = append(steps, Step{Verb: Remove, Object: "bytes at " + string(g.Location), Why: "nothing names them", garbage: g})
 		}
@@ -33,7 +33,7 @@ func (c *Collector) planGarbage(ctx context.Context, limit int) ([]Step, error) 
 func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 	var failed error
 	for range rounds {
-		steps, err := c.planGarbage(ctx, atOnce)
+		steps, err := c.planGarbage(ctx)
 		if err != nil || len(steps) == 0 {
 			return errors.Join(failed, err)
 		}

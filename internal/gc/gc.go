@@ -10,8 +10,8 @@
 //     again finishes.
 //  3. It reads queues that others filled; it never walks the registry or the
 //     blob store.
-//  4. A pass is a plan, which can be printed, and its application, which reads
-//     everything again: a step that is no longer right is not done.
+//  4. What is planned is decided again when it is applied: a step that is no
+//     longer right is not done.
 //  5. Each transaction and each run is bounded; what is left waits for the next.
 //
 // It does not decide when to run: package worker does.
@@ -71,20 +71,6 @@ func (c *Collector) Run(ctx context.Context) (Tally, error) {
 			"uploads", t.Uploads, "locations", t.Locations)
 	}
 	return t, failed
-}
-
-// Plan lists what Run would do first, at most limit steps of each kind. It
-// changes nothing.
-func (c *Collector) Plan(ctx context.Context, limit int) ([]Step, error) {
-	var steps []Step
-	for _, plan := range []func(context.Context, int) ([]Step, error){c.planReviews, c.planUploads, c.planGarbage} {
-		s, err := plan(ctx, limit)
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, s...)
-	}
-	return steps, nil
 }
 
 // fold merges recorded changes of usage into totals.

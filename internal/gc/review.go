@@ -22,7 +22,7 @@ const retryAfter = time.Hour
 func (c *Collector) review(ctx context.Context, t *Tally) error {
 	var failed error
 	for range rounds {
-		steps, err := c.planReviews(ctx, atOnce)
+		steps, err := c.planReviews(ctx)
 		if err != nil || len(steps) == 0 {
 			return errors.Join(failed, err)
 		}
@@ -41,8 +41,8 @@ func fatal(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, meta.ErrUnavailable) || errors.Is(err, meta.ErrFull) || errors.Is(err, meta.ErrInDoubt)
 }
 
-// planReviews decides about reviews that are due.
-func (c *Collector) planReviews(ctx context.Context, limit int) ([]Step, error) {
+// planReviews decides about reviews that are due. It changes nothing.
+func (c *Collector) planReviews(ctx context.Context) ([]Step, error) {
 	var steps []Step
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
 		steps = nil
@@ -50,7 +50,7 @@ func (c *Collector) planReviews(ctx context.Context, limit int) ([]Step, error) 
 		if err != nil {
 			return err
 		}
-		due, err := tx.DueReviews(now, limit)
+		due, err := tx.DueReviews(now, atOnce)
 		if err != nil {
 			return err
 		}

@@ -269,15 +269,15 @@ func TestAReviewOfALaterProgramWaitsAndHoldsUpNobody(t *testing.T) {
 	w.layer(k, large("a"))
 	w.update(func(tx meta.Tx) error { return tx.EnqueueReview(200, 7, w.clock.Now()) })
 	w.runs(grace, gc.Tally{Layers: 1})
-	steps, err := w.gc.Plan(w.ctx, 10)
+	steps, err := w.gc.PlanReviews(w.ctx)
 	w.must(err)
 	if len(steps) != 0 {
 		t.Errorf("due now: %v", steps)
 	}
 	w.clock.Advance(pushTTL)
-	steps, err = w.gc.Plan(w.ctx, 10)
+	steps, err = w.gc.PlanReviews(w.ctx)
 	w.must(err)
-	if len(steps) != 2 || steps[0].Verb != gc.Postpone {
+	if len(steps) != 1 || steps[0].Verb != gc.Postpone {
 		t.Errorf("due later: %v", steps)
 	}
 }
@@ -321,7 +321,7 @@ func TestAPlanSaysWhatARunDoesAndChangesNothing(t *testing.T) {
 	w.must(err)
 	w.clock.Advance(pushTTL)
 	read := func() []string {
-		steps, err := w.gc.Plan(w.ctx, 100)
+		steps, err := w.gc.PlanReviews(w.ctx)
 		w.must(err)
 		var lines []string
 		for _, s := range steps {

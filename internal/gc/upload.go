@@ -8,27 +8,6 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 )
 
-// planUploads lists uploads that were not finished in their time.
-func (c *Collector) planUploads(ctx context.Context, limit int) ([]Step, error) {
-	var steps []Step
-	err := c.Meta.View(ctx, func(tx meta.Tx) error {
-		steps = nil
-		now, err := tx.Now()
-		if err != nil {
-			return err
-		}
-		expired, err := tx.ExpiredUploads(now, limit)
-		for _, u := range expired {
-			steps = append(steps, Step{
-				Verb: Remove, Object: "upload " + string(u.ID),
-				Why: "it was to be finished until " + u.ExpiresAt.UTC().Format(time.RFC3339),
-			})
-		}
-		return err
-	})
-	return steps, err
-}
-
 // expire drops uploads that were not finished in their time. A process may
 // still be writing to one: its next checkpoint, or its end, finds no row and
 // fails. Whoever deletes the row owns the bytes: if that is the transaction
