@@ -7,9 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"io"
-
-	"github.com/lighterage/lighterage/internal/fault"
 )
 
 // stateFormat is the first byte of a stored hash state; a state with another
@@ -75,27 +72,4 @@ func Of(a Algorithm, b []byte) Digest {
 	}
 	sum := sha256.Sum256(b)
 	return Digest("sha256:" + hex.EncodeToString(sum[:]))
-}
-
-// Verify returns a reader over r that fails at the end, instead of io.EOF, if
-// the bytes do not hash to want.
-func Verify(r io.Reader, want Digest) io.Reader {
-	return &verifier{r: r, want: want, hasher: NewHasher(want.Algorithm())}
-}
-
-type verifier struct {
-	r      io.Reader
-	want   Digest
-	hasher *Hasher
-}
-
-func (v *verifier) Read(b []byte) (int, error) {
-	n, err := v.r.Read(b)
-	v.hasher.Write(b[:n])
-	if err == io.EOF {
-		if got := v.hasher.Digest(); got != v.want {
-			return n, &fault.Error{Reason: fault.LayerMismatch, Digest: string(got), Digests: []string{string(v.want)}}
-		}
-	}
-	return n, err
 }

@@ -2,15 +2,12 @@ package digest_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/lighterage/lighterage/internal/digest"
-	"github.com/lighterage/lighterage/internal/fault"
 )
 
 var algorithms = []digest.Algorithm{digest.SHA256, digest.SHA512}
@@ -86,58 +83,6 @@ func TestAStateThatIsNotOneIsRefused(t *testing.T) {
 				t.Errorf("resumed as %s", h.Digest())
 			}
 		})
-	}
-}
-
-func TestVerify(t *testing.T) {
-	body := []byte(strings.Repeat("body ", 1000))
-	other := []byte(strings.Repeat("bodY ", 1000))
-	readers := map[string]func(io.Reader) io.Reader{
-		"whole":            func(r io.Reader) io.Reader { return r },
-		"byte by byte":     iotest.OneByteReader,
-		"data with EOF":    iotest.DataErrReader,
-		"half of each ask": iotest.HalfReader,
-	}
-	for name, shape := range readers {
-		for _, a := range algorithms {
-			t.Run(name+" with "+a.String(), func(t *testing.T) {
-				got, err := io.ReadAll(digest.Verify(shape(bytes.NewReader(body)), digest.Of(a, body)))
-				if err != nil || !bytes.Equal(got, body) {
-					t.Errorf("the right bytes: %d of %d, %v", len(got), len(body), err)
-				}
-				_, err = io.ReadAll(digest.Verify(shape(bytes.NewReader(body)), digest.Of(a, other)))
-				e := fault.Of(err)
-				if !fault.Is(err, fault.LayerMismatch) || e.Digest != string(digest.Of(a, body)) || e.Digests[0] != string(digest.Of(a, other)) {
-					t.Errorf("the wrong bytes: %v, want LayerMismatch with both digests", err)
-				}
-			})
-		}
-	}
-}
-
-func TestVerifyRefusesBytesCutShortAndBytesTooMany(t *testing.T) {
-	want := digest.Of(digest.SHA256, []byte("body"))
-	for _, body := range []string{"", "bod", "body "} {
-		if _, err := io.ReadAll(digest.Verify(strings.NewReader(body), want)); !fault.Is(err, fault.LayerMismatch) {
-			t.Errorf("%q: %v, want LayerMismatch", body, err)
-		}
-	}
-}
-
-func TestVerifyFailsAgainWhenItIsReadAgain(t *testing.T) {
-	r := digest.Verify(strings.NewReader("other"), digest.Of(digest.SHA256, []byte("body")))
-	for range 2 {
-		if _, err := io.ReadAll(r); !fault.Is(err, fault.LayerMismatch) {
-			t.Errorf("read: %v, want LayerMismatch", err)
-		}
-	}
-}
-
-func TestVerifyPassesAReadersErrorOn(t *testing.T) {
-	broken := errors.New("broken")
-	r := digest.Verify(io.MultiReader(strings.NewReader("bo"), iotest.ErrReader(broken)), digest.Of(digest.SHA256, []byte("bo")))
-	if got, err := io.ReadAll(r); !errors.Is(err, broken) || string(got) != "bo" {
-		t.Errorf("read: %q, %v, want the reader's error", got, err)
 	}
 }
 

@@ -234,9 +234,10 @@ func (w *world) checkBlob(tx meta.Tx, b meta.Blob) error {
 		defer r.Close()
 		from = r
 	}
-	n, err := io.Copy(io.Discard, digest.Verify(from, b.Digest))
-	if err == nil && n != b.Size {
-		err = fmt.Errorf("%d bytes of %d", n, b.Size)
+	h := digest.NewHasher(b.Digest.Algorithm())
+	n, err := io.Copy(h, from)
+	if got := h.Digest(); err == nil && (n != b.Size || got != b.Digest) {
+		err = fmt.Errorf("%d bytes of %d, with the digest %s", n, b.Size, got)
 	}
 	return err
 }
