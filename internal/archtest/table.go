@@ -38,6 +38,7 @@ var table = []row{
 	{"internal/policy", []string{"internal/fault", "internal/name"}},
 	{"internal/seal", nil},
 	{"internal/seal/awskms", nil},
+	{"internal/seal/awskms/kmstest", []string{"internal/sigv4"}},
 
 	{"internal/meta", []string{"words"}},
 	{"internal/meta/metatest", []string{"words", "internal/meta"}},
@@ -59,6 +60,7 @@ var table = []row{
 	{"internal/audit", nil},
 	{"internal/client", []string{"words"}},
 	{"internal/certificate", nil},
+	{"internal/certificate/acmetest", nil},
 	{"internal/throttle", nil},
 	{"internal/config", []string{"words"}},
 	{"internal/edge", []string{"words"}},
@@ -130,7 +132,7 @@ var fileCalls = []string{
 }
 
 // free are the packages beside the product, which the places do not bind.
-var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest"}
+var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest", "internal/seal/awskms/kmstest", "internal/certificate/acmetest"}
 
 // blank are the imports that may be made for their effect alone.
 var blank = map[string][]string{

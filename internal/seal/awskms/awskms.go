@@ -6,6 +6,8 @@
 //  2. What is wrapped is bound to its use by an encryption context, which KMS
 //     logs and checks.
 //  3. KMS is asked at the start only, and for a bounded time.
+//  4. An error says in one sentence whether KMS refuses, does not answer, or
+//     cannot be asked for want of settings.
 //
 // Credentials are those of the AWS SDKs: environment, profile, container or
 // machine role.
@@ -15,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -36,6 +39,7 @@ type Config struct {
 // Vault wraps with one KMS key. Its methods are safe for concurrent use.
 type Vault struct {
 	key    string
+	place  string // of the service, for errors
 	client *kms.Client
 }
 
@@ -44,8 +48,11 @@ func encryptionContext() map[string]string {
 	return map[string]string{"purpose": "lighterage master key"}
 }
 
-// New returns a vault. It reads AWS settings, and does not ask KMS.
+// New returns a vault. It looks for AWS settings and credentials, and an error
+// says which are missing or cannot be used; KMS is not asked yet.
 func New(ctx context.Context, c Config) (*Vault, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var options []func(*awsconfig.LoadOptions) error
 	if c.Region == "" {
 		c.Region = regionOf(c.Key)
@@ -55,12 +62,23 @@ func New(ctx context.Context, c Config) (*Vault, error) {
 	}
 	settings, err := awsconfig.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, fmt.Errorf("read the AWS settings: %w", err)
+		return nil, fmt.Errorf("cannot read the AWS settings for KMS key %s: %w", c.Key, err)
 	}
 	if settings.Region == "" {
-		return nil, errors.New("the region of the KMS key is not known; add ?region=… or set AWS_REGION")
+		return nil, fmt.Errorf("the region of KMS key %s is not known; add ?region=… or set AWS_REGION", c.Key)
 	}
-	return &Vault{c.Key, kms.NewFromConfig(settings, func(o *kms.Options) {
+	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
+		return nil, fmt.Errorf("there are no AWS credentials for KMS key %s; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine or container a role (%w)", c.Key, err)
+	}
+	place := "KMS in " + settings.Region
+	if c.Endpoint != "" {
+		u, err := url.Parse(c.Endpoint)
+		if err != nil {
+			return nil, fmt.Errorf("the endpoint of KMS key %s is no URL", c.Key)
+		}
+		place = "KMS at " + u.Redacted()
+	}
+	return &Vault{c.Key, place, kms.NewFromConfig(settings, func(o *kms.Options) {
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
 		}
@@ -85,12 +103,12 @@ func (v *Vault) Wrap(ctx context.Context, text string) (wrapped []byte, keyID st
 		KeyId: aws.String(v.key), Plaintext: []byte(text), EncryptionContext: encryptionContext(),
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("wrap with KMS key %s: %w", v.key, err)
+		return nil, "", v.explain("encrypt", err)
 	}
 	keyARN := aws.ToString(out.KeyId)
 	id := keyARN[strings.LastIndexByte(keyARN, '/')+1:]
 	if id == "" || len(out.CiphertextBlob) == 0 {
-		return nil, "", fmt.Errorf("wrap with KMS key %s: the answer names no key, or holds nothing", v.key)
+		return nil, "", v.explain("encrypt", errors.New("its answer names no key, or holds nothing"))
 	}
 	return out.CiphertextBlob, id, nil
 }
@@ -103,7 +121,7 @@ func (v *Vault) Unwrap(ctx context.Context, wrapped []byte) (string, error) {
 		KeyId: aws.String(v.key), CiphertextBlob: wrapped, EncryptionContext: encryptionContext(),
 	})
 	if err != nil {
-		return "", fmt.Errorf("unwrap with KMS key %s: %w", v.key, err)
+		return "", v.explain("decrypt", err)
 	}
 	return string(out.Plaintext), nil
 }
