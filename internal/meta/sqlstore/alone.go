@@ -70,7 +70,7 @@ func HoldPostgres(ctx context.Context, url string, log *slog.Logger, lost func(e
 		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL %s:%d: %w", config.Host, config.Port, err)
+		return nil, openError(config, err)
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop

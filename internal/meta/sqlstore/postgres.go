@@ -61,7 +61,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	e.db.SetMaxIdleConns(connections)
 	e.db.SetConnMaxIdleTime(5 * time.Minute)
 	if err := e.open(ctx, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("open PostgreSQL %s:%d: %w", config.Host, config.Port, err), e.close())
+		return nil, errors.Join(openError(config, err), e.close())
 	}
 	return newStore(e), nil
 }
@@ -70,7 +70,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 func postgresConfig(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("open PostgreSQL: the URL is not one")
+		return nil, urlError(url, err)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
