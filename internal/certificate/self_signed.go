@@ -68,10 +68,10 @@ var hostName = regexp.MustCompile(`^(\*\.)?([a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-z
 func NewSelfSigned(c SelfSignedConfig) (*SelfSigned, error) {
 	c.Hosts = append(slices.Clone(c.Hosts), "localhost", "127.0.0.1", "::1")
 	for i, h := range c.Hosts {
-		c.Hosts[i] = strings.ToLower(strings.TrimSuffix(h, "."))
-		if net.ParseIP(h) == nil && (len(h) > 253 || !hostName.MatchString(h)) {
-			return nil, fmt.Errorf("%q is no host name or IP address for a certificate", h)
+		if err := CheckHost(h); err != nil {
+			return nil, err
 		}
+		c.Hosts[i] = strings.ToLower(strings.TrimSuffix(h, "."))
 	}
 	slices.Sort(c.Hosts)
 	c.Hosts = slices.Compact(c.Hosts)
@@ -88,6 +88,14 @@ func NewSelfSigned(c SelfSignedConfig) (*SelfSigned, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// CheckHost returns an error for what no certificate of ours can be for.
+func CheckHost(host string) error {
+	if net.ParseIP(host) == nil && (len(host) > 253 || !hostName.MatchString(host)) {
+		return fmt.Errorf("%q is no host name or IP address for a certificate", host)
+	}
+	return nil
 }
 
 // authority reads the CA, or makes what is missing of it.
