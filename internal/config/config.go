@@ -39,6 +39,7 @@ type Config struct {
 	ACMEHosts             []string // public names
 	ACMEEmail             string
 	ACMEDirectory         string        // URL; empty: Let's Encrypt's
+	ACMECA                string        // PEM file of CAs of the ACME CA's own server, beside the machine's
 	Audit                 Place         // file, stdout or off
 	AuditMaxBytes         int64         // of all files of the trail
 	AuditFileBytes        int64         // after which a file of it is closed
@@ -92,11 +93,12 @@ var settings = []setting{
 	{"trusted-proxies", "", "comma-separated addresses or `networks` whose X-Forwarded-For, -Proto and -Host are believed", setProxies},
 	{"tls-cert", "", "PEM `file` of the certificate and its chain; serves HTTPS", setText(func(c *Config) *string { return &c.TLSCert })},
 	{"tls-key", "", "PEM `file` of the certificate's key", setText(func(c *Config) *string { return &c.TLSKey })},
-	{"tls", "", "HTTPS without certificate files: self-signed makes a CA in the data directory, acme asks a public one, as `source`", setTLS},
+	{"tls", "", "HTTPS without certificate files: self-signed makes a CA in the data directory, acme asks one that speaks ACME, such as Let's Encrypt, as `source`", setTLS},
 	{"tls-host", "", "comma-separated `names` and addresses in the self-signed certificate, beside those of the machine", setList(func(c *Config) *[]string { return &c.TLSHosts })},
 	{"acme-host", "", "comma-separated public `names` of the server, which ACME certificates are for", setList(func(c *Config) *[]string { return &c.ACMEHosts })},
 	{"acme-email", "", "mail `address` for warnings of the ACME CA", setText(func(c *Config) *string { return &c.ACMEEmail })},
 	{"acme-directory", "", "`url` of the ACME CA's directory (default: Let's Encrypt's)", setText(func(c *Config) *string { return &c.ACMEDirectory })},
+	{"acme-ca", "", "PEM `file` of CAs that the ACME CA's own server may have its certificate of, beside those of the machine", setText(func(c *Config) *string { return &c.ACMECA })},
 	{"master-key", "", "what secrets are encrypted with: file:PATH, env:NAME or awskms://KEY?region=…, as `source`; of several, comma-separated, the first encrypts and all decrypt (default: a file made in the data directory)", setMasterKey},
 	{"audit", "file:", "audit trail: file:[path] (default: in the data directory), stdout or off, as `place`", setAudit},
 	{"audit-max-bytes", "1GiB", "what all files of the audit trail may take together, a `size`; the oldest go", setSize(func(c *Config) *int64 { return &c.AuditMaxBytes })},
@@ -126,8 +128,8 @@ func (c Config) Redacted() map[string]string {
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
 		"tls": string(c.TLS), "tls-host": join(c.TLSHosts), "acme-host": join(c.ACMEHosts), "acme-email": c.ACMEEmail,
-		"acme-directory": c.ACMEDirectory,
-		"audit":          c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
+		"acme-directory": c.ACMEDirectory, "acme-ca": c.ACMECA,
+		"audit": c.Audit.redacted(), "audit-max-bytes": format(c.AuditMaxBytes), "audit-file-bytes": format(c.AuditFileBytes),
 		"master-key": join(c.MasterKeys), "token-ttl": c.TokenTTL.String(), "tokens-end-with-sessions": format(c.TokensEndWithSessions),
 		"oidc-ca": c.OIDCCA, "oidc-private-hosts": join(c.OIDCPrivateHosts),
 		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),

@@ -73,6 +73,13 @@ func StoredCredentials(dir string) (Credentials, error) {
 	return c, nil
 }
 
+// CheckRootCredentials returns what is wrong with the root key of the
+// environment, if one is given.
+func CheckRootCredentials(environ []string) error {
+	_, _, err := givenCredentials(environ)
+	return err
+}
+
 func givenCredentials(environ []string) (c Credentials, given bool, err error) {
 	for _, line := range environ {
 		switch variable, v, _ := strings.Cut(line, "="); variable {

@@ -3,21 +3,30 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
+
+// DirectoryLock keeps a directory to one process.
+type DirectoryLock struct {
+	file *os.File
+	made []string // directories that were not there before, the innermost first
+}
+
+const lockFile = "lock"
 
 // Lock makes the directory if need be and keeps other processes from locking
 // it until the lock is closed or the process ends. An error is one line that
 // names the directory.
-func Lock(dir string) (io.Closer, error) {
+func Lock(dir string) (*DirectoryLock, error) {
+	made := missing(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, directoryError(dir, err)
 	}
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, lockFile)
 	f, err := lock(path)
 	if errors.Is(err, errLocked) {
 		by := ""
@@ -33,7 +42,59 @@ func Lock(dir string) (io.Closer, error) {
 		f.Close()
 		return nil, directoryError(dir, err)
 	}
-	return f, nil
+	return &DirectoryLock{f, made}, nil
+}
+
+// missing returns the directories that must be made for dir to be there, the
+// innermost first.
+func missing(dir string) []string {
+	var made []string
+	for {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return made
+		}
+		made = append(made, dir)
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return made
+		}
+		dir = parent
+	}
+}
+
+// Close lets other processes have the directory.
+func (l *DirectoryLock) Close() error { return l.file.Close() }
+
+// Undo is Close after a start that came to nothing: a directory that Lock made
+// and in which nothing else was made goes again, before anybody else may have
+// it.
+func (l *DirectoryLock) Undo() error {
+	if len(l.made) > 0 {
+		if entries, err := os.ReadDir(l.made[0]); err == nil && len(entries) == 1 && entries[0].Name() == lockFile {
+			_ = os.Remove(l.file.Name())
+			for _, dir := range l.made {
+				_ = os.Remove(dir) // fails where somebody has put something
+			}
+		}
+	}
+	return l.Close()
+}
+
+// CheckDirectory returns an error as Lock does if the directory is not there
+// and cannot be made, as far as can be told without making it.
+func CheckDirectory(dir string) error {
+	made := missing(dir)
+	if len(made) > 0 {
+		dir = filepath.Dir(made[len(made)-1])
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		return directoryError(dir, err)
+	}
+	return nil
 }
 
 var errLocked = errors.New("locked")

@@ -5,7 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lighterage/lighterage/internal/config"
@@ -107,6 +110,113 @@ func TestLock(t *testing.T) {
 		t.Fatalf("lock after close: %v", err)
 	}
 	again.Close()
+}
+
+func TestUndoneLocks(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before []string // directories and, with a point, files below the parent
+		during string   // a file that is made while the lock is held
+		after  string   // what is below the parent then
+	}{
+		{"all was made by the lock", nil, "", ""},
+		{"the parent was there", []string{"made"}, "", "made"},
+		{"the directory was there", []string{"made", "made/by"}, "", "made made/by made/by/lock"},
+		{"something was made in it", nil, "made/by/a.db", "made made/by made/by/a.db made/by/lock"},
+		{"something was made beside it", nil, "made/b.db", "made made/b.db"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			parent := t.TempDir()
+			for _, d := range tt.before {
+				if err := os.Mkdir(filepath.Join(parent, d), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dir := filepath.Join(parent, "made", "by")
+			l, err := config.Lock(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.during != "" {
+				if err := os.WriteFile(filepath.Join(parent, tt.during), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Undo(); err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			err = filepath.WalkDir(parent, func(path string, _ fs.DirEntry, err error) error {
+				if rel, _ := filepath.Rel(parent, path); rel != "." {
+					found = append(found, rel)
+				}
+				return err
+			})
+			if got := strings.Join(found, " "); err != nil || got != tt.after {
+				t.Errorf("left %q, %v; want %q", got, err, tt.after)
+			}
+			again, err := config.Lock(dir)
+			if err != nil {
+				t.Fatalf("lock after undo: %v", err)
+			}
+			again.Close()
+		})
+	}
+}
+
+// TestLocksThatAreUndoneKeepOthersOut: however starts that come to nothing meet,
+// one of them at most has the directory.
+func TestLocksThatAreUndoneKeepOthersOut(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	var holders, held atomic.Int32
+	var starts sync.WaitGroup
+	for range 64 {
+		starts.Go(func() {
+			for range 200 {
+				l, err := config.Lock(dir)
+				if err != nil {
+					continue // in use, or gone before the file was made
+				}
+				held.Add(1)
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d have the directory", n)
+				}
+				runtime.Gosched()
+				holders.Add(-1)
+				if err := l.Undo(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	starts.Wait()
+	if held.Load() == 0 {
+		t.Error("nobody ever had it")
+	}
+}
+
+func TestCheckDirectory(t *testing.T) {
+	parent := t.TempDir()
+	file := filepath.Join(parent, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, dir, want string }{
+		{"it is there", parent, ""},
+		{"it can be made", filepath.Join(parent, "a", "b"), ""},
+		{"it is a file", file, "cannot use directory " + file + ": not a directory"},
+		{"a file is in its way", filepath.Join(file, "a"), "cannot use directory " + file},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := config.CheckDirectory(tt.dir)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
+		t.Errorf("something was made: %v, %v", entries, err)
+	}
 }
 
 func TestLockOfWhatIsNoDirectory(t *testing.T) {

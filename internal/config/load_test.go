@@ -78,7 +78,7 @@ func TestDefaults(t *testing.T) {
 		"registry-host": "", "lightsail-registry-host": "", "trusted-proxies": "", "tls-cert": "", "tls-key": "",
 		"ecr-strict": "false", "anonymous-pull": "false", "log-level": "INFO", "master-key": "",
 		"token-ttl": "12h0m0s", "tokens-end-with-sessions": "false", "oidc-ca": "", "oidc-private-hosts": "",
-		"tls": "", "tls-host": "", "acme-host": "", "acme-email": "", "acme-directory": "",
+		"tls": "", "tls-host": "", "acme-host": "", "acme-email": "", "acme-directory": "", "acme-ca": "",
 		"audit": "file:lighterage-data/audit", "audit-max-bytes": "1073741824", "audit-file-bytes": "67108864", "kms-keys": "0", "layer-grace": "1h0m0s", "upload-ttl": "24h0m0s",
 		"lightsail-push-ttl": "24h0m0s", "allow-unsafe-postgres": "false", "shutdown-timeout": "30s",
 		"quotas": "repositories-per-registry=100000,images-per-repository=0,tags-per-image=0,layer-parts=4200," +

@@ -74,6 +74,8 @@ func TestAuditAndTLSSettings(t *testing.T) {
 		{"files and a CA", []string{"--tls=self-signed", "--tls-cert=c"}, nil, "tls (from --tls): self-signed makes certificates; leave out tls-cert and tls-key"},
 		{"a source that is none", []string{"--tls=selfsigned"}, nil, `tls (from --tls): "selfsigned" is neither self-signed nor acme (files are tls-cert and tls-key); did you mean self-signed?`},
 		{"a CA over HTTP", []string{"--tls=acme", "--acme-host=a.example", "--acme-directory=http://ca"}, nil, `acme-directory (from --acme-directory): "http://ca" is no https URL`},
+		{"a company's CA", []string{"--tls=acme", "--acme-host=a.example", "--acme-directory=https://ca.internal/acme/acme/directory", "--acme-ca=root.pem"}, func(c config.Config) bool { return c.ACMECA == "root.pem" }, ""},
+		{"a CA's CA without ACME", []string{"--acme-ca=root.pem"}, nil, "acme-ca (from --acme-ca): needs tls to be acme"},
 		{"no mail address", []string{"--tls=acme", "--acme-host=a.example", "--acme-email=me"}, nil, `acme-email (from --acme-email): "me" is no mail address`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,36 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 )
 
-// maxCAs is more than all CAs of the public take.
-const maxCAs = 1 << 20
-
 // OIDCCAs returns the CAs of the file that the setting names, in PEM; nothing
 // if it names none.
-func (c Config) OIDCCAs() ([]byte, error) {
-	if c.OIDCCA == "" {
-		return nil, nil
-	}
-	f, err := os.Open(c.OIDCCA)
-	if err != nil {
-		return nil, c.Fault("oidc-ca", err)
-	}
-	defer f.Close()
-	pem, err := io.ReadAll(io.LimitReader(f, maxCAs+1))
-	if err == nil && len(pem) > maxCAs {
-		err = errors.New("the file is larger than a mebibyte")
-	}
-	if err != nil {
-		return nil, c.Fault("oidc-ca", err)
-	}
-	return pem, nil
-}
+func (c Config) OIDCCAs() ([]byte, error) { return c.cas("oidc-ca", c.OIDCCA) }
 
 // The bounds of a login: shorter, and a push may not end with the login that it
 // began with; longer is longer than AWS's.

@@ -17,7 +17,7 @@ const (
 	NoTLS         TLSSource = ""            // plain HTTP
 	FilesTLS      TLSSource = "files"       // TLSCert and TLSKey
 	SelfSignedTLS TLSSource = "self-signed" // a CA in the data directory
-	ACMETLS       TLSSource = "acme"        // a public CA
+	ACMETLS       TLSSource = "acme"        // a CA that speaks ACME
 )
 
 // setTLS leaves FilesTLS to Validate: it is what two other settings say.
@@ -56,6 +56,8 @@ func (c *Config) validateTLS() (key string, err error) {
 		return "acme-email", errors.New("needs tls to be acme")
 	case c.TLS != ACMETLS && c.ACMEDirectory != "":
 		return "acme-directory", errors.New("needs tls to be acme")
+	case c.TLS != ACMETLS && c.ACMECA != "":
+		return "acme-ca", errors.New("needs tls to be acme")
 	case c.TLS != SelfSignedTLS && len(c.TLSHosts) > 0:
 		return "tls-host", errors.New("needs tls to be self-signed")
 	case c.ACMEEmail != "" && (!strings.Contains(c.ACMEEmail, "@") || strings.ContainsAny(c.ACMEEmail, " ,")):

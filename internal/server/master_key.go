@@ -24,34 +24,133 @@ const masterCheck = "master-key-check"
 // of the KMS key ends it.
 const kmsPurpose = "master-key-kms-"
 
+// MasterKeys is the keys of the configuration, in its order; none: the data
+// directory has the key.
+type MasterKeys []masterKey
+
+// masterKey is a key, or a KMS key that keeps one.
+type masterKey struct {
+	key seal.Key
+	kms *kmsKey // nil: it is none of KMS's
+}
+
+// kmsKey keeps the master key that the store has under its purpose. If the
+// store has none yet, it is the one that was drawn, which wrapped holds.
+type kmsKey struct {
+	source  config.KeySource
+	vault   *awskms.Vault
+	purpose string
+	wrapped []byte
+}
+
+// ReadMasterKeys finds the keys, and asks KMS for one to keep, before any store
+// is opened or made. Its errors are *config.Error, and *StoreError where KMS
+// refuses or does not answer.
+func ReadMasterKeys(ctx context.Context, c config.Config, environ []string) (MasterKeys, error) {
+	var keys MasterKeys
+	seen := map[string]bool{}
+	for _, source := range c.MasterKeys {
+		k, err := readMasterKey(ctx, c, source, environ)
+		if err != nil {
+			return nil, err
+		}
+		id := k.key.ID()
+		if k.kms != nil {
+			id = k.kms.purpose
+		}
+		if seen[id] {
+			return nil, c.Fault("master-key", fmt.Errorf("%s is given twice", source))
+		}
+		seen[id] = true
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func readMasterKey(ctx context.Context, c config.Config, source config.KeySource, environ []string) (masterKey, error) {
+	if source.Scheme != "awskms" {
+		k, err := config.ReadMasterKey(source, environ)
+		if err != nil {
+			return masterKey{}, c.Fault("master-key", err)
+		}
+		return masterKey{key: k}, nil
+	}
+	vault, err := awskms.New(ctx, awskms.Config{Key: source.Name, Region: source.Region, Endpoint: source.Endpoint})
+	if err != nil {
+		return masterKey{}, c.Fault("master-key", err)
+	}
+	k, kms, err := draw(ctx, vault)
+	if err != nil {
+		return masterKey{}, &StoreError{fmt.Errorf("master key: %w", err)}
+	}
+	kms.source = source
+	return masterKey{k, kms}, nil
+}
+
+// draw makes a master key for the KMS key to keep, and proves that it gives it
+// back. Wrapping one also tells the id of the KMS key, which is the same for
+// all spellings of it.
+func draw(ctx context.Context, vault *awskms.Vault) (seal.Key, *kmsKey, error) {
+	wrapped, id, err := vault.Wrap(ctx, seal.Generate())
+	if err != nil {
+		return seal.Key{}, nil, err
+	}
+	k, err := unwrap(ctx, vault, wrapped)
+	return k, &kmsKey{vault: vault, purpose: kmsPurpose + id, wrapped: wrapped}, err
+}
+
+func unwrap(ctx context.Context, vault *awskms.Vault, wrapped []byte) (seal.Key, error) {
+	text, err := vault.Unwrap(ctx, wrapped)
+	if err != nil {
+		return seal.Key{}, err
+	}
+	return seal.Parse(text)
+}
+
 // MasterKey returns what seals and opens the secrets of the store, and makes a
 // key at the first start of a server that was given none. After a key was
 // replaced it seals the store's secrets anew; only then can the former key go.
-// Its errors are *config.Error and *StoreError.
-func MasterKey(ctx context.Context, c config.Config, store meta.Store, environ []string, log *slog.Logger) (*seal.Sealer, error) {
-	check, err := storedCheck(ctx, store)
+// Keys that are not those of the store's secrets leave it as it is. Its errors
+// are *config.Error and *StoreError.
+func MasterKey(ctx context.Context, c config.Config, given MasterKeys, store meta.Store, log *slog.Logger) (*seal.Sealer, error) {
+	check, err := secret(ctx, store, masterCheck)
 	if err != nil {
 		return nil, &StoreError{err}
 	}
-	keys, err := masterKeys(ctx, c, store, environ, check != nil, log)
+	keys, drawn, err := given.of(ctx, store)
 	if err != nil {
-		return nil, err
+		return nil, &StoreError{fmt.Errorf("master key: %w", err)}
+	}
+	if len(given) == 0 {
+		k, err := ownMasterKey(c, check != nil, log)
+		if err != nil {
+			return nil, err
+		}
+		keys = []seal.Key{k}
 	}
 	s, err := seal.New(keys...)
 	if err != nil {
 		return nil, c.Fault("master-key", err)
 	}
 	if check == nil {
-		if check, err = placeCheck(ctx, store, s); err != nil {
-			return nil, &StoreError{err}
+		if err := keepFirst(ctx, store, s, drawn); err != nil {
+			return nil, &StoreError{fmt.Errorf("keep the master key: %w", err)}
 		}
+		return s, nil
 	}
 	_, err = s.Open(check, []byte(masterCheck))
-	if errors.Is(err, seal.ErrOtherKey) {
+	switch {
+	case errors.Is(err, seal.ErrOtherKey) && len(drawn) == len(keys):
+		return nil, c.Fault("master-key", fmt.Errorf("is not the key of this catalogue's secrets: %s keeps no master key of it", drawn[0].source))
+	case errors.Is(err, seal.ErrOtherKey):
 		return nil, c.Fault("master-key", fmt.Errorf("is not the key of this catalogue's secrets: they are %w", err))
-	}
-	if err != nil {
+	case err != nil:
 		return nil, &StoreError{fmt.Errorf("check the master key: %w", err)}
+	}
+	if len(drawn) > 0 {
+		if err := store.Update(ctx, func(tx meta.Tx) error { return keep(tx, drawn) }); err != nil {
+			return nil, &StoreError{fmt.Errorf("keep the master key: %w", err)}
+		}
 	}
 	if s.Stale(check) {
 		if err := reseal(ctx, store, s, log); err != nil {
@@ -61,52 +160,59 @@ func MasterKey(ctx context.Context, c config.Config, store meta.Store, environ [
 	return s, nil
 }
 
-// storedCheck returns nil if no master key was ever used.
-func storedCheck(ctx context.Context, store meta.Store) (check []byte, err error) {
+// secret returns nil if the store has none of the purpose.
+func secret(ctx context.Context, store meta.Store, purpose string) (found []byte, err error) {
 	err = store.View(ctx, func(tx meta.Tx) (err error) {
-		check, err = tx.Secret(masterCheck)
+		found, err = tx.Secret(purpose)
 		return err
 	})
 	if errors.Is(err, meta.ErrNotFound) {
 		return nil, nil
 	}
-	return check, err
+	return found, err
 }
 
-// placeCheck returns the check that the store has then: another replica may
-// have been first.
-func placeCheck(ctx context.Context, store meta.Store, s *seal.Sealer) ([]byte, error) {
+// of returns the keys for this store, and those of KMS that it does not have
+// yet.
+func (m MasterKeys) of(ctx context.Context, store meta.Store) (keys []seal.Key, drawn []*kmsKey, err error) {
+	for _, k := range m {
+		if k.kms != nil {
+			wrapped, err := secret(ctx, store, k.kms.purpose)
+			if err != nil {
+				return nil, nil, err
+			}
+			if wrapped == nil {
+				drawn = append(drawn, k.kms)
+			} else if k.key, err = unwrap(ctx, k.kms.vault, wrapped); err != nil {
+				return nil, nil, err
+			}
+		}
+		keys = append(keys, k.key)
+	}
+	return keys, drawn, nil
+}
+
+// keepFirst is for a store that no master key was ever used for.
+func keepFirst(ctx context.Context, store meta.Store, s *seal.Sealer, drawn []*kmsKey) error {
 	check, err := s.Seal([]byte(masterCheck), []byte(masterCheck))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = store.Update(ctx, func(tx meta.Tx) error { return tx.PutSecret(masterCheck, check) })
-	if errors.Is(err, meta.ErrExists) {
-		return storedCheck(ctx, store)
-	}
-	return check, err
+	return store.Update(ctx, func(tx meta.Tx) error {
+		if err := keep(tx, drawn); err != nil {
+			return err
+		}
+		return tx.PutSecret(masterCheck, check)
+	})
 }
 
-// masterKeys returns the keys of the configuration, or the data directory's.
-func masterKeys(ctx context.Context, c config.Config, store meta.Store, environ []string, used bool, log *slog.Logger) ([]seal.Key, error) {
-	if len(c.MasterKeys) == 0 {
-		k, err := ownMasterKey(c, used, log)
-		return []seal.Key{k}, err
-	}
-	var keys []seal.Key
-	for _, source := range c.MasterKeys {
-		var k seal.Key
-		var err error
-		if source.Scheme == "awskms" {
-			if k, err = kmsKey(ctx, source, store); err != nil {
-				return nil, &StoreError{fmt.Errorf("master key: %w", err)}
-			}
-		} else if k, err = config.ReadMasterKey(source, environ); err != nil {
-			return nil, c.Fault("master-key", err)
+func keep(tx meta.Tx, drawn []*kmsKey) error {
+	for _, k := range drawn {
+		if err := tx.PutSecret(k.purpose, k.wrapped); err != nil {
+			return err
 		}
-		keys = append(keys, k)
 	}
-	return keys, nil
+	return nil
 }
 
 // ownMasterKey makes no second key for a catalogue that has one: what the first
@@ -127,43 +233,6 @@ func ownMasterKey(c config.Config, used bool, log *slog.Logger) (seal.Key, error
 	}
 	log.Warn("made a master key; without it the secret access keys in the catalogue are lost: keep a copy apart from the catalogue's backups", "file", path, "id", k.ID())
 	return k, nil
-}
-
-// kmsKey returns the key that the KMS key keeps for this store, and makes it if
-// there is none. Asking KMS for its key's id first costs a question, and gives
-// one answer for all spellings of it.
-func kmsKey(ctx context.Context, source config.KeySource, store meta.Store) (seal.Key, error) {
-	vault, err := awskms.New(ctx, awskms.Config{Key: source.Name, Region: source.Region, Endpoint: source.Endpoint})
-	if err != nil {
-		return seal.Key{}, err
-	}
-	text := seal.Generate()
-	wrapped, id, err := vault.Wrap(ctx, text)
-	if err != nil {
-		return seal.Key{}, err
-	}
-	stored := wrapped
-	err = store.Update(ctx, func(tx meta.Tx) (err error) {
-		stored, err = tx.Secret(kmsPurpose + id)
-		if errors.Is(err, meta.ErrNotFound) {
-			stored = wrapped
-			return tx.PutSecret(kmsPurpose+id, wrapped)
-		}
-		return err
-	})
-	if errors.Is(err, meta.ErrExists) { // another replica was quicker
-		err = store.View(ctx, func(tx meta.Tx) (err error) {
-			stored, err = tx.Secret(kmsPurpose + id)
-			return err
-		})
-	}
-	if err != nil {
-		return seal.Key{}, err
-	}
-	if text, err = vault.Unwrap(ctx, stored); err != nil {
-		return seal.Key{}, err
-	}
-	return seal.Parse(text)
 }
 
 // resealPage is how many rows one transaction seals anew.

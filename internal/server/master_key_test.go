@@ -3,12 +3,9 @@ package server_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +18,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/seal"
+	"github.com/lighterage/lighterage/internal/seal/awskms/kmstest"
 	"github.com/lighterage/lighterage/internal/server"
 	"github.com/lighterage/lighterage/internal/testkit"
 )
@@ -142,95 +140,78 @@ func TestMasterKeysThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// keyService is a KMS of two keys. It wraps by putting the key's name before
-// the text.
-type keyService struct {
-	*httptest.Server
-	asked []string
-	down  bool
-}
-
-const (
-	oneKey   = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
-	otherKey = "arn:aws:kms:eu-west-1:111122223333:key/66666666-7777-8888-9999-000000000000"
-)
-
-func newKeyService(t *testing.T) *keyService {
-	s := &keyService{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in struct {
-			KeyId                     string
-			Plaintext, CiphertextBlob []byte
-			EncryptionContext         map[string]string
-		}
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/kms/aws4_request") {
-			t.Errorf("%v, signed %s", err, r.Header.Get("Authorization"))
-		}
-		operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "TrentService.")
-		s.asked = append(s.asked, operation+" "+in.KeyId)
-		arn := map[string]string{oneKey: oneKey, "alias/one": oneKey, otherKey: otherKey}[in.KeyId]
-		head := []byte(arn + " " + in.EncryptionContext["purpose"] + " ")
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		refuse := func(code string) {
-			w.WriteHeader(400)
-			_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "no"})
-		}
-		switch {
-		case s.down:
-			refuse("AccessDeniedException")
-		case arn == "":
-			refuse("NotFoundException")
-		case operation == "Encrypt":
-			_ = json.NewEncoder(w).Encode(map[string]any{"KeyId": arn, "CiphertextBlob": append(head, in.Plaintext...)})
-		case !bytes.HasPrefix(in.CiphertextBlob, head):
-			refuse("IncorrectKeyException")
-		default:
-			_ = json.NewEncoder(w).Encode(map[string]any{"KeyId": arn, "Plaintext": in.CiphertextBlob[len(head):]})
-		}
-	}))
-	t.Cleanup(s.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+// keyService is a KMS with the key alias/one, whose settings the test has.
+func keyService(t *testing.T) *kmstest.Service {
+	t.Helper()
+	for _, line := range kmstest.Environ(t.TempDir()) {
+		name, value, _ := strings.Cut(line, "=")
+		t.Setenv(name, value)
+	}
+	s := kmstest.Start(t)
+	s.AddKey("alias/one")
 	return s
 }
 
-func (s *keyService) source(key string) string {
-	return "awskms://" + key + "?region=eu-west-1&endpoint=" + s.URL
-}
-
 func TestAMasterKeyInKMS(t *testing.T) {
-	kms := newKeyService(t)
-	s := testkit.Start(t, testkit.Setting("master-key", kms.source("alias/one")))
+	kms := keyService(t)
+	oneKey, otherKey := kms.AddKey("alias/two"), kms.AddKey()
+	s := testkit.Start(t, testkit.Setting("master-key", kms.Source("alias/two")))
 	works := user(t, s)
 	s.Restart()
 	if err := works(); err != nil {
 		t.Errorf("after a restart: %v", err)
 	}
-	s.Restart(testkit.Setting("master-key", kms.source(oneKey)))
+	s.Restart(testkit.Setting("master-key", kms.Source(oneKey)))
 	if err := works(); err != nil {
 		t.Errorf("with another spelling of the key: %v", err)
 	}
-	s.Restart(testkit.Setting("master-key", kms.source(otherKey)+","+kms.source("alias/one")))
-	s.Restart(testkit.Setting("master-key", kms.source(otherKey)))
+	s.Stop()
+	catalogue := filepath.Join(s.Dir, "lighterage.db")
+	before, err := os.ReadFile(catalogue)
+	must(t, err)
+	checkConfigError(t, run(t, s.Dir, "--master-key="+kms.Source(otherKey)),
+		"master-key (from --master-key): is not the key of this catalogue's secrets: "+config.KeySource{Scheme: "awskms", Name: otherKey, Region: kmstest.Region, Endpoint: kms.URL}.String()+" keeps no master key of it")
+	if after, err := os.ReadFile(catalogue); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a KMS key that is refused is in the catalogue, or %v", err)
+	}
+	s.Restart(testkit.Setting("master-key", kms.Source(otherKey)+","+kms.Source("alias/two")))
+	s.Restart(testkit.Setting("master-key", kms.Source(otherKey)))
 	if err := works(); err != nil {
 		t.Errorf("with another KMS key: %v", err)
 	}
 	s.Stop()
-	if err := run(t, s.Dir, "--master-key="+kms.source(oneKey)); err == nil || !strings.Contains(err.Error(), "is not the key of this catalogue's secrets") {
+	if err := run(t, s.Dir, "--master-key="+kms.Source(oneKey)); err == nil || !strings.Contains(err.Error(), "is not the key of this catalogue's secrets") {
 		t.Errorf("with the former KMS key: %v", err)
 	}
-	for _, c := range []struct{ name, key, want string }{
-		{"a key that is not there", "alias/none", "master key: wrap with KMS key alias/none: "},
-		{"a key that may not be used", oneKey, "master key: wrap with KMS key " + oneKey + ": "},
+	for _, c := range []struct{ name, key, code, want string }{
+		{"a key that is not there", "alias/none", "", "master key: KMS at " + kms.URL + " refuses to encrypt with key alias/none: NotFoundException: "},
+		{"a key that may not be used", oneKey, "AccessDeniedException", "master key: KMS at " + kms.URL + " refuses to encrypt with key " + oneKey + ": AccessDeniedException: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			kms.down = c.key == oneKey
-			err := run(t, s.Dir, "--master-key="+kms.source(c.key))
+			kms.Refuse(c.code)
+			err := run(t, s.Dir, "--master-key="+kms.Source(c.key))
 			if _, ok := errors.AsType[*server.StoreError](err); !ok || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestTwoSpellingsOfOneKMSKey(t *testing.T) {
+	kms := keyService(t)
+	arn := kms.AddKey("alias/two")
+	err := run(t, t.TempDir(), "--master-key="+kms.Source("alias/two")+","+kms.Source(arn))
+	if _, ok := errors.AsType[*config.Error](err); !ok || !strings.HasSuffix(err.Error(), " is given twice") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestKMSWithoutCredentials(t *testing.T) {
+	kms := keyService(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	err := run(t, t.TempDir(), "--master-key="+kms.Source("alias/one"))
+	if _, ok := errors.AsType[*config.Error](err); !ok || !strings.HasPrefix(err.Error(), "master-key (from --master-key): there are no AWS credentials for KMS key alias/one; set AWS_ACCESS_KEY_ID") {
+		t.Errorf("got %v", err)
 	}
 }

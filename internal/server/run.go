@@ -29,7 +29,7 @@ const (
 
 // Launch is what Run needs beside the configuration. Every field must be set.
 type Launch struct {
-	Environ []string // for the root credentials
+	Environ []string // for the root credentials and the master key
 	Clock   func() time.Time
 	Logger  *slog.Logger
 	Fatal   func(error)   // see StoreOptions
@@ -49,14 +49,22 @@ type Started struct {
 // Run serves until ctx ends. Its errors are *config.Error, *StoreError, or
 // what kept it from listening.
 //
-// The address is taken first: an address in use is found before anything is
-// made. Who connects meanwhile waits for the answer.
+// Settings are checked first, then the address is taken and master keys are
+// got: what is wrong with any of them is found before anything is made. Who
+// connects meanwhile waits for the answer.
 func Run(ctx context.Context, c config.Config, l Launch) (err error) {
+	if err := check(c, l); err != nil {
+		return err
+	}
 	ln, err := Listen(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer ln.Close() // Serve closes it too
+	keys, err := ReadMasterKeys(ctx, c, l.Environ)
+	if err != nil {
+		return err
+	}
 	stores, err := OpenStores(ctx, c, StoreOptions{Clock: l.Clock, Logger: l.Logger, Fatal: l.Fatal})
 	if err != nil {
 		return err
@@ -70,7 +78,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
-	sealer, err := MasterKey(ctx, c, stores.Meta, l.Environ, l.Logger)
+	sealer, err := MasterKey(ctx, c, keys, stores.Meta, l.Logger)
 	if err != nil {
 		return err
 	}

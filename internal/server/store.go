@@ -32,7 +32,9 @@ func (e *StoreError) Unwrap() error { return e.Err }
 type Stores struct {
 	Meta  meta.Store
 	Blobs blob.Store
-	locks []io.Closer
+
+	directories []*config.DirectoryLock
+	database    io.Closer // nil: the database is in a directory
 }
 
 // StoreOptions is what stores need beside the configuration. Every field must
@@ -46,11 +48,12 @@ type StoreOptions struct {
 }
 
 // OpenStores locks the stores' directories and database, opens them, and makes sure that
-// they belong together. Its errors are *StoreError.
+// they belong together. Its errors are *StoreError; then a directory that was not
+// there before is not there after, unless something was made in it.
 func OpenStores(ctx context.Context, c config.Config, o StoreOptions) (*Stores, error) {
 	s := &Stores{}
 	if err := s.open(ctx, c, o); err != nil {
-		s.Close()
+		s.undo()
 		return nil, &StoreError{err}
 	}
 	return s, nil
@@ -58,6 +61,23 @@ func OpenStores(ctx context.Context, c config.Config, o StoreOptions) (*Stores, 
 
 // Close closes the stores and lets their directories and database go.
 func (s *Stores) Close() error {
+	failed := s.release()
+	for _, l := range slices.Backward(s.directories) {
+		failed = errors.Join(failed, l.Close())
+	}
+	return failed
+}
+
+// undo is Close where there is another error to tell.
+func (s *Stores) undo() {
+	_ = s.release()
+	for _, l := range slices.Backward(s.directories) {
+		_ = l.Undo()
+	}
+}
+
+// release closes all but the directories.
+func (s *Stores) release() error {
 	var failed error
 	if s.Blobs != nil {
 		failed = errors.Join(failed, s.Blobs.Close())
@@ -65,8 +85,8 @@ func (s *Stores) Close() error {
 	if s.Meta != nil {
 		failed = errors.Join(failed, s.Meta.Close())
 	}
-	for _, l := range slices.Backward(s.locks) {
-		failed = errors.Join(failed, l.Close())
+	if s.database != nil {
+		failed = errors.Join(failed, s.database.Close())
 	}
 	return failed
 }
@@ -77,14 +97,14 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		if err != nil {
 			return err
 		}
-		s.locks = append(s.locks, l)
+		s.directories = append(s.directories, l)
 	}
 	if c.Database.Scheme == "postgres" {
 		l, err := sqlstore.HoldPostgres(ctx, c.Database.URL.Reveal(), o.Logger, o.Fatal)
 		if err != nil {
 			return err
 		}
-		s.locks = append(s.locks, l)
+		s.database = l
 	}
 	db, err := openMeta(ctx, c.Database, sqlstore.Options{Clock: o.Clock, Logger: o.Logger, Fatal: o.Fatal, AllowUnsafePostgres: c.AllowUnsafePostgres})
 	if err != nil {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -46,16 +48,38 @@ func Secure(c config.Config, ln net.Listener, clock func() time.Time, log *slog.
 		trust = Trust{own.Authority(), own.Text}
 		settings = own.TLS()
 	case config.ACMETLS:
-		acme, err := certificate.NewACME(certificate.ACMEConfig{
-			Dir: filepath.Join(c.DataDir, "acme"), Hosts: c.ACMEHosts, Email: c.ACMEEmail, Directory: c.ACMEDirectory,
-			Clock: clock, Logger: log,
-		})
+		acme, err := newACME(c, clock, log)
 		if err != nil {
-			return nil, trust, c.Fault("acme-host", err)
+			return nil, trust, err
 		}
 		settings = acme.TLS()
 	}
 	return tls.NewListener(ln, settings), trust, nil
+}
+
+// newACME makes nothing and asks nobody yet. Its errors are *config.Error.
+func newACME(c config.Config, clock func() time.Time, log *slog.Logger) (*certificate.ACME, error) {
+	cas, err := c.ACMECAs()
+	if err != nil {
+		return nil, err
+	}
+	var roots *x509.CertPool
+	if c.ACMECA != "" {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			return nil, c.Fault("acme-ca", fmt.Errorf("read the machine's CA certificates: %w", err))
+		}
+		if !roots.AppendCertsFromPEM(cas) {
+			return nil, c.Fault("acme-ca", fmt.Errorf("%s has no certificate in PEM", c.ACMECA))
+		}
+	}
+	acme, err := certificate.NewACME(certificate.ACMEConfig{
+		Dir: filepath.Join(c.DataDir, "acme"), Hosts: c.ACMEHosts, Email: c.ACMEEmail, Directory: c.ACMEDirectory, Roots: roots,
+		Clock: clock, Logger: log,
+	})
+	if err != nil {
+		return nil, c.Fault("acme-host", err)
+	}
+	return acme, nil
 }
 
 // certificateHosts are the names and addresses under which clients may know the

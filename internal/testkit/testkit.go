@@ -156,7 +156,9 @@ func (s *Server) start() {
 	s.Meta, s.Blobs = s.stores.Meta, s.stores.Blobs
 	s.Root, err = config.RootCredentials(s.Dir, nil)
 	s.must(err)
-	sealer, err := server.MasterKey(ctx, s.Config, s.Meta, nil, s.log)
+	keys, err := server.ReadMasterKeys(ctx, s.Config, nil)
+	s.must(err)
+	sealer, err := server.MasterKey(ctx, s.Config, keys, s.Meta, s.log)
 	s.must(err)
 	trail, closer, err := server.OpenTrail(s.Config, io.Discard, s.clock)
 	s.must(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/lighterage/lighterage/internal/config"
 )
 
-func TestOIDCCAs(t *testing.T) {
+func TestCAFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -25,15 +25,18 @@ func TestOIDCCAs(t *testing.T) {
 		{"a file that is too large", write("large", strings.Repeat("a", 1<<20+1)), "", "larger than a mebibyte"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := config.Config{OIDCCA: tt.path}.OIDCCAs()
-			if tt.fails != "" {
-				if err == nil || !strings.HasPrefix(err.Error(), "oidc-ca") || !strings.Contains(err.Error(), tt.fails) {
-					t.Errorf("got %v, want %q about oidc-ca", err, tt.fails)
+			c := config.Config{OIDCCA: tt.path, ACMECA: tt.path}
+			for key, read := range map[string]func() ([]byte, error){"oidc-ca": c.OIDCCAs, "acme-ca": c.ACMECAs} {
+				got, err := read()
+				if tt.fails != "" {
+					if err == nil || !strings.HasPrefix(err.Error(), key) || !strings.Contains(err.Error(), tt.path) || !strings.Contains(err.Error(), tt.fails) {
+						t.Errorf("got %v, want %q about %s", err, tt.fails, key)
+					}
+					continue
 				}
-				return
-			}
-			if string(got) != tt.want || err != nil {
-				t.Errorf("got %q, %v", got, err)
+				if string(got) != tt.want || err != nil {
+					t.Errorf("%s: got %q, %v", key, got, err)
+				}
 			}
 		})
 	}
