@@ -19,16 +19,9 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/lighterage/lighterage/internal/access"
-	"github.com/lighterage/lighterage/internal/api/awsquery"
-	"github.com/lighterage/lighterage/internal/api/iam"
-	"github.com/lighterage/lighterage/internal/api/oci"
-	"github.com/lighterage/lighterage/internal/api/ops"
-	"github.com/lighterage/lighterage/internal/api/sts"
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/containers"
@@ -41,7 +34,6 @@ import (
 	"github.com/lighterage/lighterage/internal/registry"
 	"github.com/lighterage/lighterage/internal/seal"
 	"github.com/lighterage/lighterage/internal/throttle"
-	"github.com/lighterage/lighterage/internal/webidentity"
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
@@ -83,11 +75,35 @@ const (
 
 // Build makes a server over opened stores, which stay the caller's to close.
 func Build(ctx context.Context, p Parts) (*Server, error) {
-	c := p.Config
-	addresses, err := newAddresses(c)
+	addresses, err := newAddresses(p.Config)
 	if err != nil {
 		return nil, err
 	}
+	authority, err := newAuthority(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Clock),
+		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
+	}
+	if err := s.directory.EnsureAccount(ctx, p.Config.Account, ownAccount); err != nil {
+		return nil, err
+	}
+	fronts, err := s.fronts(addresses)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = edge.Handler(newHeaders(fronts, p.Config), edge.Options{
+		Logger: p.Logger, Clock: time.Now, Trusted: p.Config.TrustedProxies, Idle: idle, Record: s.auditor.record,
+	})
+	s.passes = s.background()
+	return s, nil
+}
+
+// newAuthority makes what knows who calls; whoever guesses is slowed down.
+func newAuthority(ctx context.Context, p Parts) (*identity.Authority, error) {
+	c := p.Config
 	limiter, err := throttle.New(throttle.Config{Clock: p.Clock})
 	if err != nil {
 		return nil, err
@@ -109,71 +125,20 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root credentials: %w", err)
 	}
-	s := &Server{
-		parts: p, catalogue: registry.New(registryConfig(p)), room: newRoom(c, p.Clock),
-		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
-	}
-	if err := s.directory.EnsureAccount(ctx, c.Account, ownAccount); err != nil {
-		return nil, err
-	}
-	s.authority, s.auditor = authority, newAuditor(p)
-	decider := gate{access.New(access.Config{Store: p.Meta, Clock: p.Clock}), s.auditor}
-	auth := noting{authority}
-	json, err := s.awsJSON(auth, authority, decider, addresses)
-	if err != nil {
-		return nil, err
-	}
-	web, err := webIdentities(p)
-	if err != nil {
-		return nil, err
-	}
-	query, err := awsquery.New(awsquery.Config{
-		Services: []awsquery.Service{
-			sts.New(sts.Config{Issuer: authority, Access: decider, WebIdentities: web}),
-			iam.New(iam.Config{Directory: s.directory, Authorizer: decider}),
-		},
-		Authenticator: auth,
-		Authorizer:    decider,
+	return authority, nil
+}
+
+func (s *Server) background() []worker.Pass {
+	collector := gc.New(gc.Config{
+		Meta: s.parts.Meta, Blobs: s.parts.Blobs, Logger: s.parts.Logger, LayerGrace: s.parts.Config.LayerGrace, URLTTL: urlTTL,
 	})
-	if err != nil {
-		return nil, err
-	}
-	root := &router{
-		oci: oci.New(oci.Config{
-			Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: p.Logger, Strict: c.ECRStrict,
-			Anonymous: c.AnonymousPull, Home: name.RegistryID{Account: c.Account, Region: c.Region},
-		}),
-		aws:   json,
-		query: query,
-		ops:   ops.New(s.ready),
-	}
-	s.handler = edge.Handler(newHeaders(root, c), edge.Options{Logger: p.Logger, Clock: time.Now, Trusted: c.TrustedProxies, Idle: idle, Record: s.auditor.record})
-	collector := gc.New(gc.Config{Meta: p.Meta, Blobs: p.Blobs, Logger: p.Logger, LayerGrace: c.LayerGrace, URLTTL: urlTTL})
-	s.passes = []worker.Pass{
+	return []worker.Pass{
 		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},
 		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
-		{Name: "record key uses", Every: time.Minute, Run: authority.FlushUses},
+		{Name: "record key uses", Every: time.Minute, Run: s.authority.FlushUses},
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
-	return s, nil
-}
-
-func webIdentities(p Parts) (*webidentity.Verifier, error) {
-	cas, err := p.Config.OIDCCAs()
-	if err != nil {
-		return nil, err
-	}
-	v, err := webidentity.New(webidentity.Config{
-		Store: p.Meta, Clock: p.Clock, CAs: cas,
-		Private: func(host string) bool {
-			return slices.ContainsFunc(p.Config.OIDCPrivateHosts, func(h string) bool { return strings.EqualFold(h, host) })
-		},
-	})
-	if err != nil {
-		return nil, p.Config.Fault("oidc-ca", err)
-	}
-	return v, nil
 }
 
 // newAddresses tries the host names one after the other, to know which is to
