@@ -180,6 +180,13 @@ func TestOutcome(t *testing.T) {
 			t.Errorf("%q is %s, want %s", code, got, want)
 		}
 	}
+	throttled := audit.Event{ErrorCode: "TOOMANYREQUESTS"}
+	if got := throttled.Outcome(); got != audit.Denied {
+		t.Errorf("who failed to log in too often is %s", got)
+	}
+	if throttled.Identity.AccountID = "123456789012"; throttled.Outcome() != audit.Failed {
+		t.Errorf("a principal that asks too often is %s", throttled.Outcome())
+	}
 	if got := (&audit.Event{ErrorMessage: "no code"}).Outcome(); got != audit.Failed {
 		t.Errorf("a message without a code is %s", got)
 	}

@@ -107,12 +107,16 @@ var refusals = map[string]bool{
 	"DENIED": true, "UNAUTHORIZED": true,
 }
 
+// throttled are the error codes of who asks too often. Of somebody unproven
+// that is a refusal: it failed too often to show who it is.
+var throttled = map[string]bool{"Throttling": true, "ThrottlingException": true, "TOOMANYREQUESTS": true}
+
 // Outcome tells a refusal from other errors by the error code.
 func (e *Event) Outcome() Outcome {
 	switch {
 	case e.ErrorCode == "" && e.ErrorMessage == "":
 		return OK
-	case refusals[e.ErrorCode]:
+	case refusals[e.ErrorCode], throttled[e.ErrorCode] && !e.Identity.proven():
 		return Denied
 	}
 	return Failed

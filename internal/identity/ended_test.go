@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -71,8 +72,16 @@ func TestALoginThatWasEndedIsNoGuess(t *testing.T) {
 		{"the same one a character shorter", token.Password[:len(token.Password)-1], 1},
 	} {
 		failures.failed.Store(0)
-		if _, err := a.VerifyToken(t.Context(), identity.TokenUser, tt.password); !fault.Is(err, fault.TokenInvalid) {
+		_, err := a.VerifyToken(t.Context(), identity.TokenUser, tt.password)
+		if !fault.Is(err, fault.TokenInvalid) {
 			t.Errorf("%s: %v, want TokenInvalid", tt.name, err)
+		}
+		ended, genuine := errors.AsType[*identity.Ended](err)
+		if genuine != (tt.failures == 0) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if genuine && (ended.Caller.ARN != root.ARN || ended.Caller.KeyID != root.KeyID || ended.Caller.Kind != identity.Root) {
+			t.Errorf("%s is of %+v", tt.name, ended.Caller)
 		}
 		if got := failures.failed.Load(); got != tt.failures {
 			t.Errorf("%s counted as %d failures, want %d", tt.name, got, tt.failures)

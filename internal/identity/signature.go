@@ -127,7 +127,7 @@ type pending struct {
 func (p *pending) Finish(payloadSHA256 string) (Caller, error) {
 	err := p.attempt.end(p.signed.Verify(p.expected, p.secret.Reveal(), payloadSHA256))
 	if err == nil {
-		err = p.again()
+		err = endedOf(p.caller, p.again())
 	}
 	if err != nil {
 		return Caller{}, err

@@ -34,7 +34,8 @@ type Token struct {
 
 // claims is a token's content. The fingerprint ties it to a long-term key's
 // secret: a secret replaced under the same id ends it. A session's token holds
-// the session, sealed, since the server keeps none.
+// the session, sealed, since the server keeps none. The subject is the caller's
+// ARN, for when nothing else is left of it.
 type claims struct {
 	Account     name.AccountID `json:"acc"`
 	Region      name.Region    `json:"reg"`
@@ -76,6 +77,7 @@ func (a *Authority) IssueToken(ctx context.Context, c Caller, scope Scope, regio
 	now := a.config.Clock()
 	expires := now.Add(a.config.TokenTTL)
 	content := claims{Account: c.Account, Region: region, KeyID: c.KeyID, Scope: scopes[scope]}
+	content.Subject = c.ARN
 	if c.Session != nil {
 		sealed, err := a.sealRecord(recordOf(c), asLogin, c.KeyID)
 		if err != nil {
@@ -105,7 +107,7 @@ func (a *Authority) IssueToken(ctx context.Context, c Caller, scope Scope, regio
 func (a *Authority) sign(c claims, now, expires time.Time) (Token, error) {
 	until := jwt.NewNumericDate(expires) // to the second
 	c.Issued = now.UnixMilli()
-	c.RegisteredClaims = jwt.RegisteredClaims{ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: until}
+	c.RegisteredClaims = jwt.RegisteredClaims{ID: rand.Text(), Subject: c.Subject, IssuedAt: jwt.NewNumericDate(now), ExpiresAt: until}
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
 	t.Header["kid"] = a.signing.id
 	password, err := t.SignedString(a.signing.token)
@@ -118,7 +120,8 @@ func (a *Authority) sign(c claims, now, expires time.Time) (Token, error) {
 // VerifyToken returns whom a token speaks for. What it was issued for is looked
 // at each time: its key, its user or role, its account. Reasons of faults:
 // TokenExpired for a token that was good once, Overloaded for who failed too
-// often, those of a failing store, else TokenInvalid.
+// often, those of a failing store, else TokenInvalid. One of a genuine token is
+// within an Ended.
 func (a *Authority) VerifyToken(ctx context.Context, user, password string) (Caller, error) {
 	version, err := a.config.Store.RecentAccessVersion(ctx)
 	if err != nil {
@@ -176,10 +179,11 @@ func (a *Authority) login(ctx context.Context, password string, version int64) (
 		return grant{}, a.attempt(ctx, "").end(err)
 	}
 	g, err := a.grant(ctx, c, version)
-	if err == nil {
-		_ = a.attempt(ctx, c.KeyID).end(nil)
+	if err != nil {
+		return grant{}, endedOf(a.said(c), err)
 	}
-	return g, err
+	_ = a.attempt(ctx, c.KeyID).end(nil)
+	return g, nil
 }
 
 // noLogin is what becomes of a login that has not even the form of one.
@@ -210,7 +214,7 @@ type grant struct {
 // at returns the caller if the grant still holds.
 func (g grant) at(now time.Time) (Caller, error) {
 	if !now.Before(g.expires) {
-		return Caller{}, fault.New(fault.TokenExpired)
+		return Caller{}, endedOf(g.caller, fault.New(fault.TokenExpired))
 	}
 	return g.caller, nil
 }

@@ -21,6 +21,7 @@ import (
 // Trail is where audit events go.
 type Trail interface {
 	Record(*audit.Event) error
+	Retry() error
 	Stats() audit.Stats
 }
 
@@ -47,21 +48,20 @@ type auditor struct {
 	config config.Config
 	clock  func() time.Time
 	log    *slog.Logger
-
-	strangers, principals, anybody *floods
+	floods *floods
 }
 
 func newAuditor(p Parts) *auditor {
-	return &auditor{trail: p.Trail, config: p.Config, clock: p.Clock, log: p.Logger,
-		strangers: newFloods(ofStrangers), principals: newFloods(ofPrincipals), anybody: newFloods(ofAnybody)}
+	return &auditor{trail: p.Trail, config: p.Config, clock: p.Clock, log: p.Logger, floods: newFloods()}
 }
 
-// ready returns why the trail cannot be written.
+// ready returns why the trail cannot be written. Once it could not, whoever
+// asks tries.
 func (a *auditor) ready() error {
-	if a.trail == nil {
+	if a.trail == nil || a.trail.Stats().Err == nil {
 		return nil
 	}
-	return a.trail.Stats().Err
+	return a.trail.Retry()
 }
 
 // record is for edge.Options.Record.
@@ -77,28 +77,10 @@ func (a *auditor) record(answer edge.Answer) {
 		return
 	}
 	e := a.event(answer)
-	if f, source := a.limit(answer); f != nil && !f.admit(source, &e, a.clock()) && a.ready() == nil {
-		return // but while the trail cannot be written, whatever comes tries whether it can
+	if failed(answer) && stranger(callerOf(answer.Event)) && !a.floods.admit(address(answer.Event.Client).String(), &e, a.clock()) {
+		return
 	}
 	a.write(&e)
-}
-
-// limit returns what counts an event, and as whose. What succeeded is not
-// counted, of whomever is known.
-func (a *auditor) limit(answer edge.Answer) (*floods, string) {
-	c := callerOf(answer.Event)
-	switch {
-	case nobody(c) && failed(answer):
-		return a.strangers, address(answer.Event.Client).String()
-	case c == nil: // a web identity that was proven
-		return nil, ""
-	case nobody(c):
-		return a.anybody, address(answer.Event.Client).String()
-	case failed(answer):
-		unique, _, _ := strings.Cut(c.UserID, ":") // a role's sessions have names of the caller's choice
-		return a.principals, string(c.Account) + ":" + unique
-	}
-	return nil, ""
 }
 
 // write logs what cannot be recorded, so that the event is at least there.
@@ -119,7 +101,7 @@ func kept(answer edge.Answer) bool {
 		return true
 	case !strings.HasPrefix(r.URL.Path, "/v2"):
 		return false
-	case r.Header.Get("Authorization") == "" && answer.Status == http.StatusUnauthorized:
+	case fault.Is(e.Err, fault.CredentialMissing):
 		return false
 	case refused(e):
 		return true
@@ -158,27 +140,36 @@ func throttled(e *edge.Request) bool {
 	return f.Reason == fault.Overloaded && f.RetryAfter > 0
 }
 
-// summarise records how many events were not recorded one by one.
+// summarise records how many refusals were not recorded one by one. What cannot
+// be recorded now is next time.
 func (a *auditor) summarise(context.Context) error {
-	var failed error
-	for _, floods := range []*floods{a.strangers, a.principals, a.anybody} {
-		for _, f := range floods.sweep(a.clock()) {
-			if a.trail == nil {
-				continue
-			}
-			e := f.event(floods.budget, a.config)
-			failed = errors.Join(failed, a.trail.Record(&e))
+	if err := a.ready(); err != nil || a.trail == nil {
+		return err
+	}
+	var failed []error
+	for _, f := range a.floods.sweep(a.clock()) {
+		e := f.event(a.config)
+		if err := a.trail.Record(&e); err != nil {
+			a.floods.giveBack(f)
+			failed = append(failed, err)
 		}
 	}
-	return failed
+	return errors.Join(failed...)
 }
 
 // The wrappers of what the fronts ask.
 
-// noting notes on the request whom a front found behind a credential.
+// noting notes on the request whom a front found behind a credential, were it
+// one that has ended.
 type noting struct{ *identity.Authority }
 
-func note(ctx context.Context, c *identity.Caller) { edge.From(ctx).Caller = c }
+func note(ctx context.Context, c *identity.Caller, err error) {
+	if err == nil {
+		edge.From(ctx).Caller = c
+	} else if ended, ok := errors.AsType[*identity.Ended](err); ok {
+		edge.From(ctx).Caller = &ended.Caller
+	}
+}
 
 // Begin implements the AWS fronts' Authenticator.
 func (n noting) Begin(r *http.Request, service string) (identity.Pending, error) {
@@ -196,41 +187,38 @@ type notingPending struct {
 
 func (p notingPending) Finish(payloadSHA256 string) (identity.Caller, error) {
 	c, err := p.Pending.Finish(payloadSHA256)
-	if err == nil {
-		note(p.ctx, &c)
-	}
+	note(p.ctx, &c, err)
 	return c, err
 }
 
 // VerifyBasic implements /v2/'s Authenticator.
 func (n noting) VerifyBasic(ctx context.Context, header string) (identity.Caller, error) {
 	c, err := n.Authority.VerifyBasic(ctx, header)
-	if err == nil {
-		note(ctx, &c)
-	}
+	note(ctx, &c, err)
 	return c, err
 }
 
 // VerifyBearer implements it too. Behind anybody's token is Anonymous.
 func (n noting) VerifyBearer(ctx context.Context, token string) (identity.Caller, error) {
 	c, err := n.Authority.VerifyBearer(ctx, token)
-	if err == nil {
-		note(ctx, &c)
-	}
+	note(ctx, &c, err)
 	return c, err
 }
 
 // IssueBearer implements it with anonymous pull. Anybody's token is nobody's log-in.
 func (n noting) IssueBearer(ctx context.Context, header string) (identity.Token, error) {
 	token, err := n.Authority.IssueBearer(ctx, header)
-	if err == nil && header != "" {
+	if err != nil {
+		note(ctx, nil, err)
+		return token, err
+	}
+	if header != "" {
 		_, err = n.VerifyBasic(ctx, header) // from the cache, for whose log-in it is
 	}
 	return token, err
 }
 
-// gate refuses changes that could not be recorded. The refusal is recorded, and
-// with the first that is, the gate is open again.
+// gate refuses changes that could not be recorded.
 type gate struct {
 	*access.Decider
 	auditor *auditor
@@ -248,13 +236,13 @@ func (g gate) Authorize(ctx context.Context, c identity.Caller, action string, r
 }
 
 // readOnly tells by an IAM action or an operation's name whether it changes
-// nothing, as AWS's names do.
+// nothing, as AWS's names do. Taking on a role changes nothing.
 func readOnly(action string) bool {
 	_, name, ok := strings.Cut(action, ":")
 	if !ok {
 		name = action
 	}
-	for _, verb := range []string{"Get", "List", "Describe", "BatchGet", "BatchCheck", "Simulate", "Generate"} {
+	for _, verb := range []string{"Get", "List", "Describe", "BatchGet", "BatchCheck", "Simulate", "Generate", "Assume"} {
 		if strings.HasPrefix(name, verb) {
 			return true
 		}
@@ -266,6 +254,7 @@ func readOnly(action string) bool {
 // credentials: nobody is to have one that the trail does not know of.
 var issues = map[string]bool{
 	"ecr:GetAuthorizationToken": true, "sts:GetSessionToken": true, "sts:GetFederationToken": true,
+	"sts:AssumeRole": true, "sts:AssumeRoleWithWebIdentity": true,
 }
 
 // address counts an IPv6 /64 as one client.

@@ -59,14 +59,14 @@ func (a *auditor) event(answer edge.Answer) audit.Event {
 	}
 	if r.URL.Path == "/" {
 		out.RequestParameters = chosen(e.Input, whole)
-		if !out.ReadOnly {
+		if !out.ReadOnly || issues[e.Action] {
 			out.ResponseElements = chosen(e.Output, whole)
 		}
 		return out
 	}
 	out.RequestParameters = pathParameters(r.URL.Path)
 	if d := answer.Header.Get("Docker-Content-Digest"); d != "" {
-		out.ResponseElements = object([][2]string{{"imageDigest", d}})
+		out.ResponseElements = audit.Object([2]string{"imageDigest", short(d)})
 	}
 	return out
 }
@@ -84,8 +84,9 @@ const (
 func bound(out *audit.Event, answer edge.Answer) {
 	r, e := answer.HTTP, answer.Event
 	out.UserAgent = clean(out.UserAgent, failedAgent)
-	if nobody(callerOf(e)) {
+	if stranger(callerOf(e)) {
 		out.ErrorMessage = clean(out.ErrorMessage, strangersMessage)
+		out.Identity.PrincipalID = clean(out.Identity.PrincipalID, strangersMessage)
 		return
 	}
 	out.ErrorMessage = clean(out.ErrorMessage, failedMessage)
@@ -120,7 +121,7 @@ func (a *auditor) creation(answer edge.Answer) audit.Event {
 	made.Err, made.Code, made.Message = nil, "", ""
 	_, repository, _ := strings.Cut(made.Created, ":repository/")
 	out := a.event(edge.Answer{HTTP: answer.HTTP, Event: &made, Status: http.StatusCreated})
-	out.RequestParameters, out.ResponseElements = object([][2]string{{"repositoryName", repository}}), nil
+	out.RequestParameters, out.ResponseElements = audit.Object([2]string{"repositoryName", short(repository)}), nil
 	return out
 }
 
@@ -177,9 +178,12 @@ func callerOf(e *edge.Request) *identity.Caller {
 // nobody reports whether the caller is none, or anybody.
 func nobody(c *identity.Caller) bool { return c == nil || c.Kind == identity.Anonymous }
 
-// anonymous is the identity that CloudTrail has for whoever reads without a
-// login (Amazon S3 user guide, CloudTrail events).
-var anonymous = audit.Identity{Type: "AWSAccount", AccountID: "ANONYMOUS_PRINCIPAL"}
+// stranger reports whether the caller is nobody whom an account knows. An OIDC
+// provider may vouch for all the world.
+func stranger(c *identity.Caller) bool { return nobody(c) || c.Kind == identity.WebIdentity }
+
+// anonymous is the identity of whoever reads without a login.
+var anonymous = audit.Identity{Type: "AWSAccount", AccountID: audit.AnonymousAccount}
 
 // identityOf is the identity block of the caller, or of nobody.
 func identityOf(e *edge.Request, r *http.Request) audit.Identity {
@@ -198,9 +202,10 @@ func identityOf(e *edge.Request, r *http.Request) audit.Identity {
 	if s == nil {
 		return id
 	}
-	id.SessionContext = &audit.SessionContext{Attributes: audit.SessionAttributes{
-		CreationDate: s.Issued.UTC().Format(time.RFC3339), MFAAuthenticated: "false",
-	}}
+	id.SessionContext = &audit.SessionContext{Attributes: audit.SessionAttributes{MFAAuthenticated: "false"}}
+	if !s.Issued.IsZero() {
+		id.SessionContext.Attributes.CreationDate = s.Issued.UTC().Format(time.RFC3339)
+	}
 	if c.Kind == identity.RoleSession {
 		unique, _, _ := strings.Cut(c.UserID, ":")
 		id.UserName = ""
@@ -208,11 +213,14 @@ func identityOf(e *edge.Request, r *http.Request) audit.Identity {
 	}
 	if s.Provider != "" {
 		id.SessionContext.WebIdentity = &audit.WebIdentity{
-			Provider: s.Provider, Attributes: map[string]string{"sub": short(s.Subject), "aud": short(s.Audience)},
+			Provider: s.Provider, Attributes: map[string]string{"sub": cut(s.Subject, toldVouched), "aud": cut(s.Audience, toldVouched)},
 		}
 	}
 	return id
 }
+
+// toldVouched is how much is told of what an OIDC provider says, in bytes.
+const toldVouched = 256
 
 var identityTypes = map[identity.Kind]string{
 	identity.NoKind: "Unknown", identity.Root: "Root", identity.User: "IAMUser", identity.RoleSession: "AssumedRole",
@@ -240,46 +248,17 @@ func pathParameters(p string) json.RawMessage {
 			continue
 		}
 		last := rest[i+len(word):]
-		pairs := [][2]string{{"repositoryName", rest[:i]}}
+		pairs := [][2]string{{"repositoryName", short(rest[:i])}}
 		switch {
 		case word == "/tags/" || path.Dir(last) != ".":
 		case word == "/blobs/":
-			pairs = append(pairs, [2]string{"layerDigest", last})
+			pairs = append(pairs, [2]string{"layerDigest", short(last)})
 		case strings.Contains(last, ":"):
-			pairs = append(pairs, [2]string{"imageDigest", last})
+			pairs = append(pairs, [2]string{"imageDigest", short(last)})
 		default:
-			pairs = append(pairs, [2]string{"imageTag", last})
+			pairs = append(pairs, [2]string{"imageTag", short(last)})
 		}
-		return object(pairs)
+		return audit.Object(pairs...)
 	}
 	return nil
-}
-
-// object is a JSON object of texts, in their order. A pull waits for it, so
-// names that need no escapes, as nearly all, are copied.
-func object(pairs [][2]string) json.RawMessage {
-	b := append(make([]byte, 0, 160), '{')
-	for i, p := range pairs {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, '"'), p[0]...), '"', ':')
-		if value := short(p[1]); plain(value) {
-			b = append(append(append(b, '"'), value...), '"')
-		} else {
-			text, _ := json.Marshal(value) // a text has JSON
-			b = append(b, text...)
-		}
-	}
-	return append(b, '}')
-}
-
-// plain reports whether JSON writes a text as it is.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }

@@ -9,13 +9,18 @@ import (
 // ListenError is listenError, for systems that the tests do not run on.
 var ListenError = listenError
 
-// Budgets are what the events of a source and of all may take of the trail:
-// within a minute and within a day.
-var Budgets = map[string]budget{"strangers": ofStrangers, "principals": ofPrincipals}
-
-// Floods counts with a budget.
+// Floods counts what strangers are refused.
 type Floods struct{ *floods }
 
-func NewFloods(b budget) Floods { return Floods{newFloods(b)} }
+func NewFloods() Floods { return Floods{newFloods()} }
 
-func (f Floods) Admit(source string, now time.Time) bool { return f.admit(source, &audit.Event{}, now) }
+func (f Floods) Admit(client string, now time.Time) bool { return f.admit(client, &audit.Event{}, now) }
+
+// Again sweeps, as if nothing of it could be recorded, and returns how many that were.
+func (f Floods) Again(now time.Time) (count int) {
+	for _, one := range f.sweep(now) {
+		count += one.count
+		f.giveBack(one)
+	}
+	return count
+}

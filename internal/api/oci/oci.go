@@ -19,6 +19,7 @@ package oci
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -129,6 +130,7 @@ func (f *front) serve(c *call) error {
 	}
 	caller, authErr := f.authenticate(c.r)
 	if authErr != nil {
+		f.mention(c, route, repository, authErr)
 		return authErr
 	}
 	c.caller = caller
@@ -154,28 +156,41 @@ func (f *front) place(c *call, route *route, repository string) error {
 	if c.caller.Kind == identity.Anonymous {
 		id = f.Home
 	}
+	good := true
 	if carried, ok := f.Addresses.Registry(edge.From(c.r.Context()).Host); ok {
-		if carried.Account != "" {
-			id.Account = carried.Account
-		}
-		switch {
-		case carried.Region == "":
-		case c.caller.Kind == identity.Anonymous:
+		id.Account = cmp.Or(carried.Account, id.Account)
+		if carried.Region != "" {
+			good = c.caller.Kind == identity.Anonymous || carried.Region == c.caller.Region // tokens are good for one region, as ECR's
 			id.Region = carried.Region
-		case carried.Region != c.caller.Region:
-			return fault.New(fault.TokenInvalid) // tokens are good for one region, as ECR's
 		}
 	}
 	c.key = registry.RepositoryKey{Registry: id, Space: registry.ECR}
 	if c.caller.Scope == identity.LightsailPush {
 		c.key.Space = registry.Lightsail
 	}
-	if !route.named {
-		return nil
+	var err error
+	if route.named {
+		c.key.Name, err = name.ParseRepositoryName(repository)
 	}
-	parsed, err := name.ParseRepositoryName(repository)
-	c.key.Name = parsed
+	if !good {
+		edge.From(c.r.Context()).Resource = c.arn()
+		return fault.New(fault.TokenInvalid)
+	}
 	return err
+}
+
+// mention notes what a login was asked for that has ended: whose it was says
+// which registry is meant.
+func (f *front) mention(c *call, route *route, repository string, err error) {
+	ended, ok := errors.AsType[*identity.Ended](err)
+	if !ok || route == nil || !route.named {
+		return
+	}
+	told := *c
+	told.caller = ended.Caller
+	if f.place(&told, route, repository) == nil {
+		edge.From(c.r.Context()).Resource = told.arn()
+	}
 }
 
 // authorize asks for the route's action, and keeps a Lightsail login to what

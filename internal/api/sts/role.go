@@ -151,7 +151,7 @@ func (s service) assumeRoleWithWebIdentity(ctx context.Context, c *awsquery.Call
 		Session: &identity.Session{Provider: proven.Provider, Subject: proven.Subject, Audience: proven.Audience},
 	}
 	event := edge.From(ctx)
-	event.Principal, event.Resource = caller.ARN, role.ARN
+	event.Principal, event.Resource, event.Caller = caller.ARN, role.ARN, &caller
 	if err := s.Access.Authorize(ctx, caller, assumeWithWebIdentity, role); err != nil {
 		return nil, stranger(err)
 	}
