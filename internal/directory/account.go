@@ -128,8 +128,9 @@ func (d *Directory) RevokeTokens(ctx context.Context, id name.AccountID) (Accoun
 	})
 }
 
-// SetAlias gives an account another alias in the place of the one it has: it
-// was seen that IAM replaces it. EntityExists, also if it is the account's own.
+// SetAlias gives an account another alias in the place of the one it has: an
+// account has one at most (IAM API reference, ListAccountAliases). EntityExists,
+// also if it is the account's own.
 func (d *Directory) SetAlias(ctx context.Context, id name.AccountID, alias string) error {
 	if err := checkAlias(alias); err != nil {
 		return err

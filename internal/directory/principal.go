@@ -200,9 +200,9 @@ func remove(tx meta.Tx, account name.AccountID, kind PrincipalKind, called strin
 	return tx.DeletePrincipal(row.ID)
 }
 
-// holder says what must be done before the principal can go, as IAM puts it;
-// nothing: it can. Of several reasons it is the first in the order in which
-// IAM was seen to tell them.
+// holder says what must be done before the principal can go, as IAM puts it
+// (ansible/ansible#22832, hashicorp/terraform#29147); nothing: it can. Which of
+// several reasons IAM tells first is not documented; the order is ours.
 func holder(tx meta.Tx, p meta.Principal) (string, error) {
 	for _, held := range []struct {
 		by  string

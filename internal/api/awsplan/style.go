@@ -83,7 +83,8 @@ func (v Violation) Text(pattern string) string {
 func (v Violation) Pattern() string { return strings.ReplaceAll(v.Shape.Pattern, `\/`, `/`) }
 
 // asSet orders an enum's values as AWS prints them: as a hash set of the JVM
-// walks over its buckets. With it the one text that was seen comes out as seen.
+// walks over its buckets. ECR's text about imageTagMutability, as the tests of
+// mulgadc/spinifex have it, comes out so.
 func asSet(values []string) []string {
 	buckets := uint32(16)
 	for float64(len(values)) > float64(buckets)*0.75 {

@@ -17,10 +17,10 @@ type wording struct {
 }
 
 // byReason has the faults whose code is not their kind's. Codes and statuses:
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html; that
-// IncompleteSignature is a 400 was seen on the wire. That a parameter which is
-// none of its kind is a MalformedInput is seen with services of this protocol,
-// not with these.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, whose
+// editions differ on IncompleteSignature: 400 or 403. Of a parameter that is none
+// of its kind SNS and SQS say MalformedInput (brendanhay/amazonka#209,
+// rusoto/rusoto#586); these services are taken to do so too.
 var byReason = map[fault.Reason]wording{
 	fault.CredentialMissing:   {"MissingAuthenticationToken", http.StatusForbidden, "Request is missing Authentication Token"},
 	fault.CredentialUnknown:   {"InvalidClientTokenId", http.StatusForbidden, "The security token included in the request is invalid."},

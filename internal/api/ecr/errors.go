@@ -27,8 +27,9 @@ const (
 // one that somebody can do something about.
 var serverFailed = wording{shape: "ServerException", text: "The request failed because of an internal error of the server."}
 
-// wordings is the table of the reasons that come out of the registry. Where a
-// text was seen from ECR it is kept to the letter; the others follow its tone.
+// wordings is the table of the reasons that come out of the registry. Texts of
+// ECR that are known from issues and tests of its clients are kept to the
+// letter; the others follow their tone.
 var wordings = map[fault.Reason]wording{
 	fault.ParameterInvalid:   {shape: "InvalidParameterException", text: parameter},
 	fault.NameInvalid:        {shape: "InvalidParameterException", text: parameter},

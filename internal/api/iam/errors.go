@@ -12,8 +12,9 @@ import (
 // a text in which subjects stand in braces.
 type wording struct{ code, text string }
 
-// wordings is the table of the reasons that come out of the directory. Where a
-// text was seen from IAM it is kept to the letter; the others follow its tone.
+// wordings is the table of the reasons that come out of the directory. Texts of
+// IAM that are known from issues and tests of its clients are kept to the
+// letter; the others follow their tone.
 var wordings = map[fault.Reason]wording{
 	fault.EntityNotFound:      {"NoSuchEntity", "The {entity} with name {name} cannot be found."},
 	fault.EntityExists:        {"EntityAlreadyExists", "{Entity} with name {name} already exists."},

@@ -33,8 +33,9 @@ func op[In, Out any](
 
 // borrowed reports whether the caller is a user or root by credentials of
 // GetSessionToken: they do not open this API, so that nobody makes lasting
-// credentials out of passing ones (STS API reference, GetSessionToken). That
-// AWS answers as if it did not know them was seen.
+// credentials out of passing ones (STS API reference, GetSessionToken). AWS
+// answers as if it did not know them (99designs/aws-vault#1056,
+// aws/aws-sdk-js#460).
 func borrowed(c identity.Caller) bool {
 	return c.Session != nil && (c.Kind == identity.User || c.Kind == identity.Root)
 }

@@ -85,8 +85,9 @@ func (f *front) getRoot(ctx context.Context, c *awsquery.Call) (*iammodel.GetUse
 	}}, nil
 }
 
-// onUsers is what a list of users is decided on: not *, as it was seen, but
-// the path that is asked for.
+// onUsers is what a list of users is decided on: not *, but the path that is
+// asked for. IAM denies iam:ListUsers on arn:aws:iam::<account>:user/, as the
+// documentation of Metasploit's module cloud/aws/enum_ec2 shows.
 func onUsers(_ context.Context, c *awsquery.Call, in *iammodel.ListUsersRequest) (access.Resource, error) {
 	return access.Resource{Account: c.Caller.Account, ARN: name.UserARN(c.Caller.Account, pathOf(in.PathPrefix), "")}, nil
 }

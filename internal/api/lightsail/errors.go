@@ -24,7 +24,8 @@ type wording struct{ shape, text string }
 var serverFailed = wording{failure, "The request failed because of an internal error of the server."}
 
 // wordings is the table of the reasons that come out of the rules. The text of
-// ServiceMissing was seen from Lightsail; the others follow its tone.
+// ServiceMissing is Lightsail's (arch-inc/amazon-lightsail-containers-test#3);
+// the others follow its tone.
 var wordings = map[fault.Reason]wording{
 	fault.ServiceNotFound:         {notFound, "The container service {service} does not exist in this account and region."},
 	fault.ServiceExists:           {invalidInput, "A container service with the name {service} already exists in this account and region. Choose another name."},

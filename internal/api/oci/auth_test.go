@@ -317,8 +317,8 @@ func TestALightsailLoginOnlyPushes(t *testing.T) {
 	})
 }
 
-// TestDockerPushesWithALightsailLogin sends what dockerd 20.10 was seen to
-// send.
+// TestDockerPushesWithALightsailLogin sends what a capture of dockerd
+// 20.10 shows.
 func TestDockerPushesWithALightsailLogin(t *testing.T) {
 	w := open(t)
 	w.createLightsail()
