@@ -46,6 +46,9 @@ const (
 	KeyUnusable // KMSError: an encryption key that cannot be used
 	RepositoryPolicyNotFound
 	RegistryPolicyNotFound
+	LifecyclePolicyNotFound
+	LifecyclePreviewNotFound
+	LifecyclePreviewRunning
 
 	// Images and tags.
 	ImageNotFound     // Tag, Digest
@@ -132,6 +135,9 @@ var reasons = [...]struct {
 	KeyUnusable:              {"encryption key unusable", Conflict},
 	RepositoryPolicyNotFound: {"repository policy not found", NotFound},
 	RegistryPolicyNotFound:   {"registry policy not found", NotFound},
+	LifecyclePolicyNotFound:  {"lifecycle policy not found", NotFound},
+	LifecyclePreviewNotFound: {"lifecycle policy preview not found", NotFound},
+	LifecyclePreviewRunning:  {"lifecycle policy preview in progress", Conflict},
 	ImageNotFound:            {"image not found", NotFound},
 	ImageExists:              {"image exists", Conflict},
 	TagImmutable:             {"tag immutable", Conflict},
