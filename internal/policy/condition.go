@@ -141,8 +141,10 @@ func (o operator) parseValue(s string, variables bool) (v value, ok bool) {
 		v.time, ok = parseTime(s)
 	case boolean:
 		if variables && strings.Contains(s, "${") {
-			v.text, ok = compile(s, false)
-			break
+			if v.text, ok = compile(s, false); !ok || v.text.parts != nil {
+				break
+			}
+			s = v.text.fixed // its variables stand for characters: no truth has any
 		}
 		v.truth, ok = parseBool(s)
 	case null:
@@ -161,6 +163,9 @@ func (o operator) parseValue(s string, variables bool) (v value, ok bool) {
 func (c *condition) holds(e *evaluation) bool {
 	got := e.lookup(c.key)
 	if c.family == null {
+		if !e.spend(len(c.values) / wordSteps) {
+			return false
+		}
 		for i := range c.values {
 			if c.values[i].truth == (len(got) == 0) {
 				return true
@@ -226,7 +231,7 @@ func (c *condition) compare(e *evaluation, v *value, s string) bool {
 		case stringFold:
 			return strings.EqualFold(pattern, s)
 		}
-		return matchARN(pattern, s, &e.left)
+		return e.spend(len(pattern)/wordSteps) && matchARN(pattern, s, &e.left)
 	case numeric:
 		n, ok := parseNumber(s)
 		return ok && c.order.met(n.compare(v.number))
@@ -257,10 +262,10 @@ func (c *condition) compare(e *evaluation, v *value, s string) bool {
 // matching of patterns.
 func (c *condition) steps(s string) int {
 	switch c.family {
-	case stringEqual: // ends where the policy's own text ends
-		return compareSteps
+	case stringEqual:
+		return compareSteps + len(s)/wordSteps
 	case numeric, address, arnLike:
-		return parseSteps + len(s)/16
+		return parseSteps + len(s)/wordSteps
 	case date:
 		return dateSteps + len(s)
 	}

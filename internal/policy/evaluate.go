@@ -17,8 +17,15 @@ type Request struct {
 	// the request has no such key. Binary values are base64. It may be nil.
 	Keys func(key string) []string
 
-	// Steps grows by how much work the decision was, if it is not nil.
+	// Steps grows by how much work the decision was, if it is not nil. Several
+	// decisions may share it.
 	Steps *int
+	// Limit is what Steps does not grow beyond, if it is not 0: a decision that
+	// would take more is a denial.
+	Limit int
+	// Done ends the decision when it is closed: as a denial, which nobody waits
+	// for any more. It may be nil.
+	Done <-chan struct{}
 }
 
 // Named is a document and the name that decisions call it by. Without a
@@ -65,7 +72,8 @@ type Policies struct {
 func Evaluate(r Request, p Policies) Decision {
 	// Written out, and space beside e: the compiler then keeps both on the stack.
 	var space [64]byte
-	e := evaluation{request: &r, action: appendLower(space[:0], r.Action), bounded: len(p.Boundary) > 0, left: budget}
+	e := evaluation{request: &r, action: appendLower(space[:0], r.Action), bounded: len(p.Boundary) > 0, given: r.given()}
+	e.left = e.given
 	d := e.decide(&p)
 	e.report()
 	return d
@@ -77,7 +85,8 @@ type evaluation struct {
 	action  []byte    // in lower case
 	bounded bool      // the principal has a permissions boundary
 	depends bool      // a key was looked up
-	left    int       // of the budget; below zero: spent
+	given   int       // steps that the evaluation may take
+	left    int       // of them; below zero: spent
 	absent  *[]string // collects keys without a value; nil: not asked for
 
 	buffer [256]byte // where values with variables are made
@@ -98,6 +107,7 @@ func (e *evaluation) lookup(key string) []string {
 	var got []string
 	if e.request.Keys != nil && e.spend(lookupSteps) {
 		got = e.request.Keys(key)
+		e.spend(len(got)) // each is looked at
 	}
 	if e.absent != nil && len(got) == 0 {
 		*e.absent = append(*e.absent, key)
@@ -199,6 +209,9 @@ func (e *evaluation) layer(l Layer, documents []Named, allow *found) Decision {
 		d := documents[i].Document
 		if d == nil {
 			continue
+		}
+		if e.abandoned() {
+			return Decision{}
 		}
 		for _, candidates := range [...][]int32{d.exact[string(e.action)], d.byVendor[string(vendor)], d.rest} {
 			for _, at := range candidates {

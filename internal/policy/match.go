@@ -115,12 +115,14 @@ type Line struct {
 // of their own, together.
 func Explain(r Request, p Policies) (Decision, []Line) {
 	var lines []Line
-	e := evaluation{request: &r, action: appendLower(nil, r.Action), bounded: len(p.Boundary) > 0, left: budget}
+	e := evaluation{request: &r, action: appendLower(nil, r.Action), bounded: len(p.Boundary) > 0, given: r.given()}
+	e.left = e.given
 	for l, documents := range p.byLayer() {
 		for _, named := range documents {
 			if named.Document == nil {
 				continue
 			}
+			e.abandoned()
 			for at := range named.Document.statements {
 				lines = append(lines, e.explain(Layer(l), named, at))
 			}

@@ -18,6 +18,9 @@ type number struct {
 }
 
 func parseNumber(s string) (number, bool) {
+	if len(s) > numberMax {
+		return number{}, false
+	}
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return number{i, true, float64(i)}, true
 	}

@@ -355,7 +355,7 @@ func (d *Document) actions(from *draft, s *statement) *Error {
 	}
 	s.notActions = from.notActions
 	for _, w := range from.actions {
-		s.actions = append(s.actions, wildcards.Replace(lower(w.text)))
+		s.actions = append(s.actions, pattern(lower(w.text)))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,6 +14,13 @@ const (
 )
 
 var wildcards = strings.NewReplacer("*", string([]byte{anyRun}), "?", string([]byte{anyOne}))
+
+// pattern compiles a text with wildcards. Stars in a row are one: they mean no
+// more, and each would be a step.
+func pattern(text string) string {
+	b := []byte(wildcards.Replace(text))
+	return string(slices.CompactFunc(b, func(c, next byte) bool { return c == anyRun && next == anyRun }))
+}
 
 // hasWildcard reports whether the compiled pattern is more than a literal.
 func hasWildcard(pattern string) bool {
@@ -81,10 +89,14 @@ func appendLower(b []byte, s string) []byte {
 }
 
 // like is glob for a pattern that is known beforehand: runs are what stands
-// between its stars. Its cost is about len(s), whatever the pattern, and is taken
-// off what is left.
+// between its stars. Its cost is about that of comparing it with s, and then of
+// each run and of going through s once; it is taken off what is left.
 func like(runs []string, s string, left *int) bool {
 	first, last := runs[0], runs[len(runs)-1]
+	if *left -= min(len(s), len(first)+len(last)) / wordSteps; *left < 0 {
+		*left = -1
+		return false
+	}
 	if len(runs) == 1 {
 		return s == first
 	}
@@ -92,7 +104,7 @@ func like(runs []string, s string, left *int) bool {
 		return false
 	}
 	s = s[len(first) : len(s)-len(last)]
-	if *left -= len(s) / 4; *left < 0 {
+	if *left -= len(runs) + len(s)/4; *left < 0 {
 		*left = -1
 		return false
 	}
@@ -138,7 +150,7 @@ var specials = map[string]string{"*": "*", "?": "?", "$": "$"}
 // literal makes a value without variables.
 func literal(text string, wild bool) template {
 	if wild {
-		text = wildcards.Replace(text)
+		text = pattern(text)
 	}
 	return fix(text)
 }
@@ -206,6 +218,9 @@ func variable(s string) (part, bool) {
 func (t template) expand(e *evaluation) ([]byte, bool) {
 	b := e.buffer[:0]
 	for _, p := range t.parts {
+		if !e.spend(compareSteps + len(p.literal)/wordSteps) {
+			return nil, false
+		}
 		if p.key == "" {
 			b = append(b, p.literal...)
 			continue
