@@ -86,6 +86,7 @@ type launch struct {
 	flags   []string // more of them
 	wrapper []string // a command in front of the server's
 	ownKeys bool     // let the server make its root credentials
+	environ []string // more variables
 }
 
 func start(t testing.TB, l launch) *server {
@@ -119,6 +120,7 @@ func (l launch) begin(t testing.TB) *server {
 	if !l.ownKeys {
 		s.cmd.Env = append(s.cmd.Env, "LIGHTERAGE_ROOT_ACCESS_KEY_ID="+keyID, "LIGHTERAGE_ROOT_SECRET_ACCESS_KEY="+secret)
 	}
+	s.cmd.Env = append(s.cmd.Env, l.environ...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
