@@ -32,128 +32,108 @@ type Selection struct {
 
 // Evaluate says what the policy does to a repository's images at a moment, in
 // order of images. The images must be all of the repository: what is not among
-// them is not counted, and does not hold its referrers back.
+// them is not counted, and does not take its referrers along.
 func (p Policy) Evaluate(images []Image, now time.Time) []Selection {
-	e := newEvaluation(images, now)
+	rules := make([]counter, len(p.Rules))
 	for i := range p.Rules {
-		e.apply(&p.Rules[i])
+		rules[i] = counter{Rule: &p.Rules[i], requirement: p.Rules[i].requirement()}
 	}
-	return e.selections()
-}
-
-// evaluation is what is known of the images between rules.
-type evaluation struct {
-	images  []Image
-	now     time.Time
-	subject []int32 // index of the image's subject; -1: none in the repository
-	closed  []bool  // a rule's tagging requirement is met: later ones cannot act
-	by      []*Rule // the rule that acts on the image
-	youth   []int32 // images from the youngest to the oldest, made when asked for
-}
-
-func newEvaluation(images []Image, now time.Time) *evaluation {
-	return &evaluation{
-		images: images, now: now, subject: subjects(images),
-		closed: make([]bool, len(images)), by: make([]*Rule, len(images)),
+	subject := subjects(images)
+	by := make([]*Rule, len(images))
+	for _, i := range p.order(images) {
+		if subject[i] < 0 {
+			by[i] = decide(rules, &images[i], now)
+		}
 	}
+	return selections(images, subject, by)
 }
 
-// subjects finds each image's subject among the images. An image that would be
-// its own is none's referrer.
+// subjects finds each image's subject among the images; -1: there is none. An
+// image that would be its own is none's referrer.
 func subjects(images []Image) []int32 {
 	found := map[digest.Digest]int32{}
-	for _, image := range images {
-		if image.Subject != "" {
-			found[image.Subject] = -1
+	for i := range images {
+		if images[i].Subject != "" {
+			found[images[i].Subject] = -1
 		}
 	}
-	for i, image := range images {
-		if _, ok := found[image.Digest]; ok {
-			found[image.Digest] = int32(i)
+	for i := range images {
+		if _, ok := found[images[i].Digest]; ok {
+			found[images[i].Digest] = int32(i)
 		}
 	}
-	result := make([]int32, len(images))
-	for i, image := range images {
-		result[i] = -1
-		if image.Subject != "" && image.Subject != image.Digest {
-			result[i] = found[image.Subject]
+	subject := make([]int32, len(images))
+	for i := range images {
+		subject[i] = -1
+		if image := &images[i]; image.Subject != "" && image.Subject != image.Digest {
+			subject[i] = found[image.Subject]
 		}
 	}
-	return result
+	return subject
 }
 
-// apply lets a rule act on the images that the rules before left to it.
-func (e *evaluation) apply(r *Rule) {
-	q := r.requirement()
-	if r.Count == MoreThan {
-		e.applyCount(r, q)
-		return
+// order lists the images from the youngest to the oldest, as rules that count
+// need them.
+func (p Policy) order(images []Image) []int32 {
+	order := make([]int32, len(images))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	for i := range e.images {
-		image := &e.images[i]
-		// Whose requirement was met before need not be looked at again.
-		if !e.closed[i] && e.sees(r, i) && q.met(image.Tags) {
-			e.act(r, i, r.Count == NoCount || r.past(image, e.now))
+	if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Count == MoreThan }) {
+		return order
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		x, y := &images[a], &images[b]
+		if c := y.born().Compare(x.born()); c != 0 {
+			return c
 		}
-	}
+		return cmp.Compare(y.ID, x.ID)
+	})
+	return order
 }
 
-// applyCount is apply for imageCountMoreThan. Whatever the rules before did to
-// an image, it is counted (LifecyclePolicies.html, evaluation rules).
-func (e *evaluation) applyCount(r *Rule, q requirement) {
-	counted := 0
-	for _, i := range e.byYouth() {
-		if counted >= r.Number && e.closed[i] || !e.sees(r, int(i)) || !q.met(e.images[i].Tags) {
+// counter is a rule with the images that it has counted so far.
+type counter struct {
+	*Rule
+	requirement
+	counted int // up to its number; all of them are younger than what is to come
+}
+
+// decide returns the rule that acts on an image, if any does. The first whose
+// tagging requirement it meets decides; later ones only count it, whatever
+// became of it (LifecyclePolicies.html, evaluation rules).
+func decide(rules []counter, image *Image, now time.Time) (by *Rule) {
+	decided := false
+	for i := range rules {
+		r := &rules[i]
+		counts := r.Count == MoreThan && r.counted < r.Number
+		if decided && !counts || image.Archived != (r.Storage == Archive) || !r.met(image.Tags) {
 			continue
 		}
-		counted++
-		e.act(r, int(i), counted > r.Number)
-	}
-}
-
-// act closes an image that met the requirement. A rule that retains means the
-// images within its number, and leaves the others to later rules.
-func (e *evaluation) act(r *Rule, i int, past bool) {
-	switch {
-	case e.closed[i]:
-	case r.Action == Retain:
-		e.closed[i] = r.Count == NoCount || !past
-	default:
-		e.closed[i] = true
-		if past && !e.images[i].Listed {
-			e.by[i] = r
+		if counts {
+			r.counted++
+		}
+		if decided {
+			continue
+		}
+		past := r.Count == MoreThan && !counts || r.past(image, now)
+		// A rule that retains means what is within its number, and leaves the
+		// rest to later ones.
+		decided = r.Action != Retain || !past
+		if decided && past && !image.Listed {
+			by = r.Rule
 		}
 	}
-}
-
-// sees reports whether the rule looks at the image at all: it has the storage
-// class, and goes with no subject.
-func (e *evaluation) sees(r *Rule, i int) bool {
-	return e.subject[i] < 0 && e.images[i].Archived == (r.Storage == Archive)
-}
-
-func (e *evaluation) byYouth() []int32 {
-	if e.youth == nil {
-		e.youth = make([]int32, len(e.images))
-		for i := range e.youth {
-			e.youth[i] = int32(i)
-		}
-		slices.SortFunc(e.youth, func(a, b int32) int {
-			x, y := &e.images[a], &e.images[b]
-			if c := y.born().Compare(x.born()); c != 0 {
-				return c
-			}
-			return cmp.Compare(y.ID, x.ID)
-		})
-	}
-	return e.youth
+	return by
 }
 
 // past reports whether the image's age is over the rule's number of days, of 24
-// hours.
+// hours. No image is past a rule that has no age.
 func (r *Rule) past(image *Image, now time.Time) bool {
-	since := image.born()
+	var since time.Time
 	switch r.Count {
+	case SincePushed:
+		since = image.born()
 	case SincePulled:
 		since = image.used()
 	case SinceTransitioned:
@@ -185,11 +165,13 @@ func (i *Image) used() time.Time {
 }
 
 // selections lists what is acted on, referrers with their subjects.
-func (e *evaluation) selections() []Selection {
+func selections(images []Image, subject []int32, by []*Rule) []Selection {
 	var result []Selection
-	for i := range e.images {
-		r := e.follow(i)
-		if r == nil || r.Action == Transition && e.images[i].Archived {
+	var way []int
+	for i := range images {
+		way = follow(images, subject, by, i, way[:0])
+		r := by[i]
+		if r == nil || r.Action == Transition && images[i].Archived {
 			continue
 		}
 		result = append(result, Selection{Image: i, Priority: r.Priority, Action: r.Action})
@@ -197,19 +179,19 @@ func (e *evaluation) selections() []Selection {
 	return result
 }
 
-// follow returns the rule that acts on the image or, if it is a referrer, on
-// what it refers to. An image on the way that an index lists stays, and what
-// refers to it. What was found is kept, so that a chain costs its length once.
-func (e *evaluation) follow(i int) *Rule {
-	var chain []int
-	for e.subject[i] >= 0 && !e.images[i].Listed {
-		subject := int(e.subject[i])
-		chain = append(chain, i)
-		e.subject[i] = -1 // a circle, which no digests make, ends
-		i = subject
+// follow gives a referrer, and what is on the way, the rule that acts on where
+// the way ends: at an image that refers to none, or at one that an index lists,
+// which stays. What has its rule is not gone through again. The way is returned
+// for its memory.
+func follow(images []Image, subject []int32, by []*Rule, i int, way []int) []int {
+	for subject[i] >= 0 && !images[i].Listed {
+		way = append(way, i)
+		next := int(subject[i])
+		subject[i] = -1 // a circle, which no digests make, ends
+		i = next
 	}
-	for _, referrer := range chain {
-		e.by[referrer] = e.by[i]
+	for _, referrer := range way {
+		by[referrer] = by[i]
 	}
-	return e.by[i]
+	return way
 }

@@ -109,7 +109,8 @@ func withoutComments(input string) string {
 }
 
 // parseCase: the input is a text; "ecr" asks what Parse makes of it with
-// Strict, "extended" without.
+// Strict, "extended" without. A newline at the end of a sentence is written as
+// \n.
 func parseCase(t *testing.T, input string) func(string) string {
 	return func(question string) string {
 		if question != "ecr" && question != "extended" {
@@ -117,6 +118,9 @@ func parseCase(t *testing.T, input string) func(string) string {
 		}
 		p, err := lifecycle.Parse(strings.TrimSuffix(input, "\n"), lifecycle.Options{Strict: question == "ecr"})
 		if invalid, ok := errors.AsType[*lifecycle.Invalid](err); ok {
+			if lines, ok := strings.CutSuffix(invalid.Sentence, "\n"); ok {
+				return lines + `\n`
+			}
 			return invalid.Sentence
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -16,30 +17,32 @@ type Options struct {
 
 // Invalid says why a text is no policy.
 type Invalid struct {
-	// Sentence is what follows "Lifecycle policy validation failure: ". What
-	// the schema refused is one line for each fault, each with its newline, as
-	// from ECR.
+	// Sentence is what ECR gives as the constraint that the text does not
+	// satisfy. What the schema refused is one line for each fault, each with its
+	// newline, as from ECR.
 	Sentence string
 }
 
 // Error returns the sentence.
 func (e *Invalid) Error() string { return e.Sentence }
 
-// The sentences beside the schema's. The first four were seen from ECR, by those
-// whom testdata/parse.txt names; of the others it is known when they are due,
-// and the words are ours.
+// The sentences beside the schema's. testdata/parse.txt says of each who has it
+// from ECR; the words of the last three are ours.
 const (
-	notMapped      = "Could not map policyString into LifecyclePolicy."
+	invalid        = "Lifecycle policy validation failure: "
+	notMapped      = "Lifecycle policy parsing failure: Could not map policyString into LifecyclePolicy."
 	noTagList      = "Must specify tagPrefixList or tagPatternList when tagStatus=TAGGED."
+	bothTagLists   = "If policy has a tagged rule, it must specify only one of tagPrefixList or tagPatternList"
+	needlessTags   = "Cannot specify %s with tagStatus %s"
+	manyWildcards  = "Invalid tag pattern provided. Total number of * must not exceed 4"
+	archivedCount  = "SINCE_IMAGE_PUSHED, SINCE_IMAGE_PULLED and IMAGE_COUNT_MORE_THAN support the STANDARD storage class only"
+	samePriority   = "Duplicate priority in multiple rules"
 	twoUntagged    = "Only one rule can select Untagged images per storage class."
+	twoAny         = "Only one rule can specify tagStatus=ANY"
 	anyNotLast     = "Rule for tagStatus=ANY must have the lowest priority per storage class."
-	samePriority   = "Rule priorities must be unique."
-	sameTags       = "Rules must have unique tag prefixes or patterns per storage class."
-	bothTagLists   = "Must not specify both tagPrefixList and tagPatternList."
-	needlessTags   = "Must not specify tagPrefixList or tagPatternList unless tagStatus=TAGGED."
-	manyWildcards  = "Tag patterns must not have more than 4 wildcards."
-	pulledExpire   = "Rule for countType=SINCE_IMAGE_PULLED must have the action transition."
-	archivedTarget = "Rule for countType=SINCE_IMAGE_TRANSITIONED must have the action expire."
+	sameTags       = "Rules must have unique tag prefixes or patterns per storage class"
+	pulledExpire   = "SINCE_IMAGE_PULLED supports the action TRANSITION only"
+	archivedTarget = "SINCE_IMAGE_TRANSITIONED supports the action EXPIRE only"
 )
 
 // maxWildcards is the number of stars that a pattern may have
@@ -58,14 +61,14 @@ func Parse(text string, o Options) (Policy, error) {
 		form = ecrSchema
 	}
 	if report := form.check(value, nil); len(report) > 0 {
-		return Policy{}, &Invalid{strings.Join(report, "\n") + "\n"}
+		return Policy{}, &Invalid{invalid + strings.Join(report, "\n") + "\n"}
 	}
 	p, ok := build(value)
 	if !ok {
 		return Policy{}, &Invalid{notMapped}
 	}
 	if sentence := p.fault(o); sentence != "" {
-		return Policy{}, &Invalid{sentence}
+		return Policy{}, &Invalid{invalid + sentence}
 	}
 	return p, nil
 }
@@ -85,7 +88,8 @@ func decode(text string) (value any, ok bool) {
 }
 
 // build makes the policy of a value that fits the schema. It reports false for
-// a number that is none of ECR's, which are Java's int.
+// what fits and is still none of ECR's: a number that is no int of Java, and a
+// transition to nowhere.
 func build(value any) (Policy, bool) {
 	list, _ := member[[]any](value, "rules")
 	p := Policy{Rules: make([]Rule, len(list))}
@@ -95,9 +99,6 @@ func build(value any) (Policy, bool) {
 		var fits, numbered bool
 		r.Priority, fits = number(rule, "rulePriority")
 		r.Number, numbered = number(selection, "countNumber")
-		if !fits || !numbered {
-			return Policy{}, false
-		}
 		r.Description, _ = member[string](rule, "description")
 		r.Status = TagStatus(word(selection, "tagStatus", statuses[:]))
 		r.Patterns = texts(selection, "tagPatternList")
@@ -105,6 +106,9 @@ func build(value any) (Policy, bool) {
 		r.Storage = max(Standard, StorageClass(word(selection, "storageClass", classes[:])))
 		r.Count = CountType(word(selection, "countType", countTypes[:]))
 		r.Action = Action(word(action, "type", actions[:]))
+		if !fits || !numbered || r.Action == Transition && inside(action, "targetStorageClass") == nil {
+			return Policy{}, false
+		}
 	}
 	slices.SortStableFunc(p.Rules, func(a, b Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	return p, true
@@ -172,16 +176,19 @@ func (p Policy) fault(o Options) string {
 }
 
 func (r *Rule) fault(o Options) string {
-	tags := len(r.Patterns) + len(r.Prefixes)
 	switch {
-	case r.Status == Tagged && tags == 0:
+	case r.Status == Tagged && len(r.Patterns)+len(r.Prefixes) == 0:
 		return noTagList
-	case r.Status != Tagged && tags > 0:
-		return needlessTags
+	case r.Status != Tagged && len(r.Prefixes) > 0:
+		return fmt.Sprintf(needlessTags, "tagPrefixList", r.Status)
+	case r.Status != Tagged && len(r.Patterns) > 0:
+		return fmt.Sprintf(needlessTags, "tagPatternList", r.Status)
 	case len(r.Patterns) > 0 && len(r.Prefixes) > 0:
 		return bothTagLists
 	case slices.ContainsFunc(r.Patterns, func(p string) bool { return strings.Count(p, "*") > maxWildcards }):
 		return manyWildcards
+	case r.Storage == Archive && r.Count != SinceTransitioned && r.Count != NoCount:
+		return archivedCount
 	case r.Count == SincePulled && r.Action == Expire && o.Strict:
 		return pulledExpire
 	case r.Count == SinceTransitioned && r.Action == Transition:
@@ -201,6 +208,8 @@ func (p Policy) classFault(class StorageClass) string {
 			continue
 		}
 		switch {
+		case ended && r.Status == AnyTag:
+			return twoAny
 		case ended:
 			return anyNotLast
 		case r.Status == AnyTag:

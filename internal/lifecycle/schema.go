@@ -2,13 +2,14 @@ package lifecycle
 
 // The schema of a policy. ECR does not publish its own: the members, types and
 // limits are the User Guide's (lifecycle_policy_parameters.html), and how they
-// are spread over it is told by what it answered to others: a selection is one
-// of four, an action one of two. testdata/parse.txt names who saw which answer.
+// are spread over it is told by what it answered to others: tag lists are looked
+// at beside the count, which is one of four, and an action is one of two.
+// testdata/parse.txt names who saw which answer.
 var (
 	ecrSchema      = policySchema(ecrRule)
 	extendedSchema = policySchema(&schema{choose: chooseRule})
 	ecrRule        = ruleSchema(actionSchema(), selectionSchema())
-	retainRule     = ruleSchema(retainActionSchema(), retainSelectionSchema())
+	retainRule     = ruleSchema(oneAction("retain"), retainSelectionSchema())
 )
 
 // maxRules is ECR's quota of rules per policy.
@@ -47,27 +48,16 @@ func ruleSchema(action, selection *schema) *schema {
 }
 
 func actionSchema() *schema {
-	archive := &schema{enum: []string{"archive"}}
-	return &schema{
-		kind: "object", closed: true, required: []string{"type"},
-		properties: map[string]*schema{"type": {enum: []string{"expire", "transition"}}, "targetStorageClass": archive},
-		oneOf: []*schema{
-			{
-				kind: "object", forbidden: []string{"targetStorageClass"},
-				properties: map[string]*schema{"type": {enum: []string{"expire"}}},
-			},
-			{
-				kind: "object", required: []string{"targetStorageClass"},
-				properties: map[string]*schema{"type": {enum: []string{"transition"}}, "targetStorageClass": archive},
-			},
-		},
-	}
+	expire := oneAction("expire")
+	transition := oneAction("transition")
+	transition.properties["targetStorageClass"] = &schema{enum: []string{"archive"}}
+	return &schema{oneOf: []*schema{expire, transition}}
 }
 
-func retainActionSchema() *schema {
+func oneAction(word string) *schema {
 	return &schema{
 		kind: "object", closed: true, required: []string{"type"},
-		properties: map[string]*schema{"type": {enum: []string{"retain"}}},
+		properties: map[string]*schema{"type": {enum: []string{word}}},
 	}
 }
 
@@ -75,11 +65,12 @@ func selectionSchema() *schema {
 	s := openSelectionSchema()
 	s.required = []string{"countNumber", "countType", "tagStatus"}
 	s.oneOf = []*schema{
-		countSchema("imageCountMoreThan", "standard", nil, "countUnit"),
-		countSchema("sinceImagePushed", "standard", []string{"countUnit"}),
-		countSchema("sinceImagePulled", "standard", []string{"countUnit"}),
-		countSchema("sinceImageTransitioned", "archive", []string{"countUnit", "storageClass"}),
+		countSchema("imageCountMoreThan", nil, "countUnit"),
+		countSchema("sinceImagePushed", []string{"countUnit"}),
+		countSchema("sinceImagePulled", []string{"countUnit"}),
+		countSchema("sinceImageTransitioned", []string{"countUnit", "storageClass"}),
 	}
+	s.oneOf[3].properties["storageClass"] = &schema{enum: []string{"archive"}}
 	s.oneOf[3].properties["countNumber"] = &schema{minimum: minArchived}
 	return s
 }
@@ -91,11 +82,12 @@ func retainSelectionSchema() *schema {
 	s.required = []string{"tagStatus"}
 	s.oneOf = []*schema{
 		{kind: "object", forbidden: []string{"countType", "countUnit", "countNumber"}},
-		countSchema("imageCountMoreThan", "standard", []string{"countNumber", "countType"}, "countUnit"),
-		countSchema("sinceImagePushed", "standard", []string{"countNumber", "countType", "countUnit"}),
-		countSchema("sinceImagePulled", "standard", []string{"countNumber", "countType", "countUnit"}),
-		countSchema("sinceImageTransitioned", "archive", []string{"countNumber", "countType", "countUnit", "storageClass"}),
+		countSchema("imageCountMoreThan", []string{"countNumber", "countType"}, "countUnit"),
+		countSchema("sinceImagePushed", []string{"countNumber", "countType", "countUnit"}),
+		countSchema("sinceImagePulled", []string{"countNumber", "countType", "countUnit"}),
+		countSchema("sinceImageTransitioned", []string{"countNumber", "countType", "countUnit", "storageClass"}),
 	}
+	s.oneOf[4].properties["storageClass"] = &schema{enum: []string{"archive"}}
 	return s
 }
 
@@ -115,10 +107,10 @@ func openSelectionSchema() *schema {
 	}
 }
 
-// countSchema is one way to count, with the storage class that it is for.
-func countSchema(countType, class string, required []string, forbidden ...string) *schema {
+// countSchema is one way to count.
+func countSchema(countType string, required []string, forbidden ...string) *schema {
 	return &schema{
 		kind: "object", required: required, forbidden: forbidden,
-		properties: map[string]*schema{"countType": {enum: []string{countType}}, "storageClass": {enum: []string{class}}},
+		properties: map[string]*schema{"countType": {enum: []string{countType}}},
 	}
 }
