@@ -23,15 +23,16 @@ const (
 	other   = "444455556666"
 )
 
-// A file of testdata has sections: a line "== title", some input, and
-// questions, lines that begin with "?". Below each question stands its answer,
+// A file of testdata has sections: a line "== title", comments, which begin with
+// "#", some input, and questions, lines that begin with "?". Below each question
+// stands its answer,
 // lines that begin with "=". The answer function gets the input once and then
 // each question.
 type answers func(t *testing.T, input string) func(question string) string
 
-func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 240, parseCase) }
-func TestConditions(t *testing.T) { runFiles(t, "condition*.txt", 480, conditionCase) }
-func TestEvaluate(t *testing.T)   { runFiles(t, "evaluate*.txt", 360, evaluateCase) }
+func TestParse(t *testing.T)      { runFiles(t, "parse*.txt", 250, parseCase) }
+func TestConditions(t *testing.T) { runFiles(t, "condition*.txt", 690, conditionCase) }
+func TestEvaluate(t *testing.T)   { runFiles(t, "evaluate*.txt", 1220, evaluateCase) }
 
 // runFiles runs the files, which have at least so many questions.
 func runFiles(t *testing.T, pattern string, atLeast int, a answers) {
@@ -59,7 +60,7 @@ func runFile(t *testing.T, file string, a answers) int {
 	questions := 0
 	for _, section := range strings.Split(rest, "\n== ") {
 		title, body, _ := strings.Cut(section, "\n")
-		var input, want, got strings.Builder
+		var comment, input, want, got strings.Builder
 		var ask func(string) string
 		for _, line := range strings.Split(strings.TrimRight(body, "\n"), "\n") {
 			switch {
@@ -73,6 +74,8 @@ func runFile(t *testing.T, file string, a answers) int {
 				want.WriteString(line + "\n")
 			case strings.HasPrefix(line, "="):
 				want.WriteString(line + "\n")
+			case strings.HasPrefix(line, "#") && input.Len() == 0:
+				comment.WriteString(line + "\n")
 			case ask != nil:
 				t.Fatalf("%s: %q: input after a question: %s", file, title, line)
 			default:
@@ -82,7 +85,7 @@ func runFile(t *testing.T, file string, a answers) int {
 		if ask == nil {
 			t.Fatalf("%s: %q asks nothing", file, title)
 		}
-		rewritten += "== " + title + "\n" + input.String() + got.String() + "\n"
+		rewritten += "== " + title + "\n" + comment.String() + input.String() + got.String() + "\n"
 		if *update {
 			continue
 		}
