@@ -18,7 +18,7 @@ STAMPS = -X main.version=$(shell git describe --tags --always --dirty 2>/dev/nul
 RACE := $(addprefix ./internal/,registry containers identity gc worker meta/... blob/... edge api/awsjson api/oci server)
 FUZZTIME := 5s
 
-.PHONY: help run demo build test race lint gen gen-diff fuzz bench e2e check
+.PHONY: help run demo build test race lint gen gen-diff fuzz bench bench-big e2e clients check
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -43,8 +43,8 @@ race: ## the packages with goroutines, under the race detector
 # SA1019: the AWS API has deprecated members that clients still send.
 lint: ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$files" ] || { echo "gofmt these: $$files"; exit 1; }
-	@go vet -tags e2e ./...
-	@go tool -modfile=tools/lint.mod staticcheck -checks inherit,-SA1019 -tags e2e ./...
+	@go vet -tags e2e,clients ./...
+	@go tool -modfile=tools/lint.mod staticcheck -checks inherit,-SA1019 -tags e2e,clients ./...
 
 gen: ## write the generated files anew
 	@go generate ./...
@@ -64,8 +64,18 @@ bench: build ## Lighterage, the ceiling and its peers in one run, with ratios an
 	@go build -o bin/ ./bench/regbench ./bench/nullreg
 	@bench/run.sh
 
+bench-big: build ## the same with 100,000 tags and 100,000 repositories
+	@go build -o bin/ ./bench/regbench ./bench/nullreg
+	@PEERS="$${PEERS:-lighterage null}" WORKS="$${WORKS:-big}" ROUNDS="$${ROUNDS:-1}" bench/run.sh
+
 e2e: build ## real clients against the real binary
 	@tools/need.sh postgresql docker skopeo aws boto3 strace busybox crane
 	@E2E_BINARY=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 10m ./test/e2e/...
+
+clients: build ## clients that take long to install; TERRAFORM_PLUGINS is a provider mirror
+	@tools/need.sh docker skopeo aws aws2 boto3 busybox jq openssl curl iproute2 podman buildah \
+	  crane regctl oras helm cosign notation ko ecr-login ecr-credential-provider javascript
+	@E2E_BINARY=$(CURDIR)/$(BIN) NODE_PATH=$(TOOLS_CACHE)/npm/node_modules \
+	  go test -tags 'e2e clients' -count=1 -timeout 20m -run TestClients ./test/e2e/...
 
 check: build lint gen-diff test race e2e ## what CI runs
