@@ -9,7 +9,9 @@
 //     a second old, and not old at all for changes made through this process.
 //  3. Only decisions that hold for every request of the same caller, action
 //     and resource are remembered, in bounded memory.
-//  4. Nobody learns from a denial by another account whether the resource
+//  4. A decision is bounded work, and so are all that are made within one
+//     context of Together: what would take more is denied.
+//  5. Nobody learns from a denial by another account whether the resource
 //     exists, nor what it is like.
 package access
 
@@ -99,8 +101,8 @@ type verdict struct {
 }
 
 // Authorize returns nil if the caller may do the IAM action on the resource,
-// else a fault of the reason AccessDenied. Any other reason means that the
-// policies could not be read.
+// else a fault of the reason AccessDenied, which wraps ErrTooCostly if it is for
+// want of an answer. Any other reason means that the policies could not be read.
 func (d *Decider) Authorize(ctx context.Context, c identity.Caller, action string, r Resource) error {
 	g, err := d.generation(ctx)
 	if err != nil {
@@ -116,6 +118,7 @@ func (d *Decider) Authorize(ctx context.Context, c identity.Caller, action strin
 	// A narrowed session without a key has no name to be remembered by.
 	memorable := c.KeyID != "" || !c.Session.Narrowed()
 	var v verdict
+	var unsettled error
 	known := false
 	if memorable {
 		v, known = g.decisions.get(key)
@@ -127,12 +130,15 @@ func (d *Decider) Authorize(ctx context.Context, c identity.Caller, action strin
 			return err
 		}
 		v = verdict{decision.Allowed, decision.Because(action)}
-		if memorable && !decision.Depends {
+		switch {
+		case q.costly:
+			unsettled = ErrTooCostly
+		case memorable && !decision.Depends:
 			g.decisions.put(key, v, 1)
 		}
 	}
 	if v.allowed {
 		return nil
 	}
-	return &fault.Error{Reason: fault.AccessDenied, Account: string(r.Account), Principal: c.ARN, Action: action, Resource: named, Detail: v.because}
+	return &fault.Error{Reason: fault.AccessDenied, Account: string(r.Account), Principal: c.ARN, Action: action, Resource: named, Detail: v.because, Err: unsettled}
 }

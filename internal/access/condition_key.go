@@ -124,11 +124,13 @@ func (q *question) requestedRegion() []string {
 }
 
 func (q *question) requestTagKeys() []string {
-	all := slices.Clone(q.resource.TagKeys)
-	for _, t := range q.resource.RequestTags {
-		all = append(all, t[0])
+	if q.tagKeys == nil {
+		q.tagKeys = slices.Clone(q.resource.TagKeys)
+		for _, t := range q.resource.RequestTags {
+			q.tagKeys = append(q.tagKeys, t[0])
+		}
 	}
-	return all
+	return q.tagKeys
 }
 
 func (q *question) issued() []string {
@@ -177,8 +179,14 @@ func (q *question) ofProvider(key string) []string {
 // principalTag is a tag of the session, or else of the user or role.
 func (q *question) principalTag(tag string) []string {
 	if s := q.caller.Session; s != nil {
-		if got := q.pairValue(s.Tags, tag); got != nil {
-			return got
+		var got []string
+		for _, t := range s.Tags {
+			if strings.EqualFold(t[0], tag) {
+				got = append(got, t[1])
+			}
+		}
+		if got != nil {
+			return q.only(got)
 		}
 	}
 	if q.principal == nil {
@@ -187,8 +195,17 @@ func (q *question) principalTag(tag string) []string {
 	return q.tagValue(q.principal.tags, tag)
 }
 
+// requestTag finds a tag among those of the request, of which there can be very
+// many: they are not counted yet.
 func (q *question) requestTag(tag string) []string {
-	return q.pairValue(q.resource.RequestTags, tag)
+	if q.requested == nil {
+		q.requested = make(map[string][]string, len(q.resource.RequestTags))
+		for _, t := range q.resource.RequestTags {
+			key := name.FoldKey(t[0])
+			q.requested[key] = append(q.requested[key], t[1])
+		}
+	}
+	return q.only(q.requested[name.FoldKey(tag)])
 }
 
 // resourceTag reads the resource's tags when it is asked about one.
@@ -204,24 +221,24 @@ func (q *question) resourceTag(tag string) []string {
 	return q.tagValue(tags, tag)
 }
 
-func (q *question) pairValue(tags [][2]string, key string) []string {
-	all := make([]meta.ResourceTag, len(tags))
-	for i, t := range tags {
-		all[i] = meta.ResourceTag{Key: t[0], Value: t[1]}
-	}
-	return q.tagValue(all, key)
-}
-
-// tagValue returns the value of a tag. The keys of tags have no letter case
-// here; where they have, there can be two of them, of which no condition can
-// mean both, so that there is no telling what the policies say.
+// tagValue returns the value of a tag.
 func (q *question) tagValue(tags []meta.ResourceTag, key string) []string {
 	var got []string
 	for _, t := range tags {
 		if strings.EqualFold(t.Key, key) {
-			q.ambiguous = q.ambiguous || got != nil
-			got = []string{t.Value}
+			got = append(got, t.Value)
 		}
+	}
+	return q.only(got)
+}
+
+// only returns the value of a tag that is there once. The keys of tags have no
+// letter case here; where they have, there can be two of them, of which no
+// condition can mean both, so that there is no telling what the policies say.
+func (q *question) only(got []string) []string {
+	if len(got) > 1 {
+		q.ambiguous = true
+		return got[:1]
 	}
 	return got
 }

@@ -22,6 +22,11 @@ type question struct {
 	principal  *principal
 	ambiguous  bool  // a condition asked for a tag that is there twice
 	err        error // of reading what a condition asked for
+	costly     bool  // an evaluation came to no answer
+	work       work  // that it was, if it is not shared
+
+	requested map[string][]string // values of the request's tags, by folded key
+	tagKeys   []string            // of all tags of the request
 }
 
 // nobody is the answer to whoever is not known.
@@ -105,35 +110,39 @@ func (q *question) evaluate(p policy.Policies) (policy.Decision, error) {
 		return policy.Decision{}, meta.Fault(err)
 	}
 	r := q.request()
-	d := policy.Evaluate(r, p)
-	switch {
-	case q.err != nil:
-		return policy.Decision{}, q.err
-	case r.Principal.Account == "" && d.Allowed && d.Layer == policy.RegistryBased:
+	if r.Principal.Account != "" && r.Principal.Account != r.Account {
+		if d, denied := q.fromOutside(r, p); denied {
+			return d, q.failure()
+		}
+	}
+	d := q.ask(r, p)
+	if r.Principal.Account == "" && d.Allowed && d.Layer == policy.RegistryBased {
 		// A registry's policy means everybody who is somebody.
 		depends := d.Depends
 		p.Registry = nil
-		d = policy.Evaluate(r, p)
+		d = q.ask(r, p)
 		d.Depends = d.Depends || depends
-	case !d.Allowed && r.Principal.Account != "" && r.Principal.Account != r.Account:
-		d = q.fromOutside(r, p, d)
 	}
-	return d, q.err
+	return d, q.failure()
 }
 
-// fromOutside words a denial for a caller of another account. Unless the
-// resource's side allows, the caller only learns that it does not: its own
-// side's conditions could otherwise ask what the resource is like.
-func (q *question) fromOutside(r policy.Request, p policy.Policies, d policy.Decision) policy.Decision {
-	theirs := policy.Evaluate(r, policy.Policies{
+// failure returns why there is no decision: what was asked for could not be
+// read, or nobody waits any more.
+func (q *question) failure() error {
+	if q.err != nil {
+		return q.err
+	}
+	return meta.Fault(q.ctx.Err())
+}
+
+// fromOutside denies a caller of another account whom the resource's side does
+// not allow. It only learns that: its own side, whose conditions could ask what
+// the resource is like, and by how long they take, is not looked at.
+func (q *question) fromOutside(r policy.Request, p policy.Policies) (denial policy.Decision, denied bool) {
+	theirs := q.ask(r, policy.Policies{
 		Identity: q.decider.anything, Resource: p.Resource, Registry: p.Registry, Trust: p.Trust,
 	})
-	depends := d.Depends || theirs.Depends
-	if !theirs.Allowed {
-		d = policy.Decision{Layer: outside(p), Statement: -1}
-	}
-	d.Depends = depends
-	return d
+	return policy.Decision{Layer: outside(p), Statement: -1, Depends: theirs.Depends}, !theirs.Allowed
 }
 
 // outside is the layer that a caller of another account learns of.
