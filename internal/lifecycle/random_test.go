@@ -120,7 +120,7 @@ func slowLater(a, b time.Time) time.Time {
 
 func TestEvaluateIsWhatTheSlowEvaluatorSays(t *testing.T) {
 	selected := 0
-	for seed := range uint64(4000) {
+	for seed := range uint64(2000) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		p := randomPolicy(t, random)
 		images := randomImages(random, random.IntN(25))
@@ -130,7 +130,7 @@ func TestEvaluateIsWhatTheSlowEvaluatorSays(t *testing.T) {
 		}
 		selected += len(got)
 	}
-	if selected < 5000 {
+	if selected < 2500 {
 		t.Errorf("%d images were selected in all: the test tests little", selected)
 	}
 }
