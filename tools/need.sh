@@ -73,7 +73,7 @@ install_go() {
   echo "need.sh: building $path $version"
   mkdir -p "$cache/bin"
   work=$(mktemp -d)
-  (cd "$work" && printf 'module tool\nrequire %s %s\n' "$path" "$version" >go.mod &&
+  (cd "$work" && printf 'module tool\ngo 1.26\nrequire %s %s\n' "$path" "$version" >go.mod &&
     GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=0 go build -o "$cache/bin/" "$path${folder:+/$folder}") || { rm -rf "$work"; return 1; }
   rm -rf "$work"
   touch "$(stamp "$1")"
