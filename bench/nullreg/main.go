@@ -17,10 +17,15 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:5000", "address")
 	dir := flag.String("dir", "", "existing directory for blobs and the log")
+	cert := flag.String("tls-cert", "", "PEM `file` of a certificate; serves HTTPS")
+	key := flag.String("tls-key", "", "PEM `file` of the certificate's key")
 	flag.Parse()
 	s, err := open(*dir)
 	if err != nil {
 		log.Fatal("nullreg: ", err)
+	}
+	if *cert != "" {
+		log.Fatal("nullreg: ", http.ListenAndServeTLS(*listen, *cert, *key, s))
 	}
 	log.Fatal("nullreg: ", http.ListenAndServe(*listen, s))
 }

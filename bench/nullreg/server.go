@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,6 +35,7 @@ type repository struct {
 type manifest struct {
 	digest, mediaType string
 	body              []byte
+	tags              map[string]bool
 }
 
 func open(path string) (*server, error) {
@@ -166,13 +168,16 @@ func (s *server) putManifest(w http.ResponseWriter, r *http.Request, name, ref s
 		return
 	}
 	sum := sha256.Sum256(body)
-	m := &manifest{"sha256:" + hex.EncodeToString(sum[:]), r.Header.Get("Content-Type"), body}
+	m := &manifest{"sha256:" + hex.EncodeToString(sum[:]), r.Header.Get("Content-Type"), body, map[string]bool{}}
 	if s.journal.commit("put", name, ref, m.digest, m.mediaType, strconv.Quote(string(body))) != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	s.mu.Lock()
 	repo := s.repo(name)
+	if old := repo.manifests[m.digest]; old != nil {
+		m = old
+	}
 	repo.manifests[m.digest] = m
 	if ref != m.digest {
 		repo.tag(ref, m)
@@ -184,11 +189,25 @@ func (s *server) putManifest(w http.ResponseWriter, r *http.Request, name, ref s
 }
 
 func (r *repository) tag(name string, m *manifest) {
-	if r.tags[name] == nil {
+	if old := r.tags[name]; old != nil {
+		delete(old.tags, name)
+	} else {
 		i, _ := slices.BinarySearch(r.names, name)
 		r.names = slices.Insert(r.names, i, name)
 	}
-	r.tags[name] = m
+	r.tags[name], m.tags[name] = m, true
+}
+
+func (r *repository) untag(name string) {
+	m := r.tags[name]
+	if m == nil {
+		return
+	}
+	if i, ok := slices.BinarySearch(r.names, name); ok {
+		r.names = slices.Delete(r.names, i, i+1)
+	}
+	delete(r.tags, name)
+	delete(m.tags, name)
 }
 
 func (s *server) deleteManifest(w http.ResponseWriter, name, ref string) {
@@ -198,8 +217,14 @@ func (s *server) deleteManifest(w http.ResponseWriter, name, ref string) {
 	}
 	s.mu.Lock()
 	repo := s.repo(name)
-	delete(repo.manifests, ref)
-	delete(repo.tags, ref)
+	if m := repo.manifests[ref]; m != nil {
+		for _, tag := range slices.Collect(maps.Keys(m.tags)) {
+			repo.untag(tag)
+		}
+		delete(repo.manifests, ref)
+	} else {
+		repo.untag(ref)
+	}
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
 }

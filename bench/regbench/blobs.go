@@ -18,6 +18,7 @@ func (b *bench) bigBlob(part uint64) ([]byte, string) {
 const (
 	wholePart    = 10
 	streamedPart = 11
+	atOncePart   = 12
 )
 
 // W1a: one big blob, POST and PUT.
@@ -34,6 +35,19 @@ func pushBigStreamed(ctx context.Context, b *bench) *result {
 	m := b.meter()
 	m.count(1, 1, func(int) error { return b.reg.pushStreamed(ctx, b.bigRepo(), blob, digest) })
 	return m.done(1, "")
+}
+
+// W1c: big blobs at once, which are a quarter as big each.
+func pushBigAtOnce(ctx context.Context, b *bench) *result {
+	blobs := make([][]byte, b.clients(4))
+	digests := make([]string, len(blobs))
+	for i := range blobs {
+		blobs[i] = content(int(b.size/4), b.seed, uint64(b.round), atOncePart, uint64(i))
+		digests[i] = digestOf(blobs[i])
+	}
+	m := b.meter()
+	m.count(len(blobs), len(blobs), func(i int) error { return b.reg.pushWhole(ctx, b.bigRepo(), blobs[i], digests[i]) })
+	return m.done(len(blobs), "POST and PUT")
 }
 
 // bigDigest is the digest of W1a's blob, which is pushed if it is not there.

@@ -43,32 +43,61 @@ type manifest struct {
 // blobs are what the manifest names, the config first.
 func (m *manifest) blobs() []descriptor { return append([]descriptor{m.Config}, m.Layers...) }
 
+// mediaTypes are an image's.
+type mediaTypes struct{ manifest, config, layer string }
+
+var (
+	ociTypes = mediaTypes{
+		"application/vnd.oci.image.manifest.v1+json",
+		"application/vnd.oci.image.config.v1+json",
+		"application/vnd.oci.image.layer.v1.tar",
+	}
+	// What docker pushes, schema 2.
+	dockerTypes = mediaTypes{
+		"application/vnd.docker.distribution.manifest.v2+json",
+		"application/vnd.docker.container.image.v1+json",
+		"application/vnd.docker.image.rootfs.diff.tar.gzip",
+	}
+)
+
 // image is a manifest and its blobs, the config first.
 type image struct {
-	blobs    [][]byte
-	digests  []string
-	manifest []byte
-	digest   string
+	blobs     [][]byte
+	digests   []string
+	mediaType string
+	manifest  []byte
+	digest    string
+}
+
+// variant is the manifest with an annotation that tells it from the others, so
+// that there can be many manifests of the same blobs.
+func (im *image) variant(n int) []byte {
+	open := im.manifest[:len(im.manifest)-1]
+	return fmt.Appendf(nil, `%s,"annotations":{"number":"%d"}}`, open, n)
 }
 
 // makeImage makes an image of so many layers of layerSize bytes; parts vary
 // the content.
 func makeImage(layers, layerSize int, parts ...uint64) *image {
-	im := &image{}
-	m := manifest{SchemaVersion: 2, MediaType: manifestType}
+	return makeImageOf(ociTypes, layers, layerSize, parts...)
+}
+
+func makeImageOf(types mediaTypes, layers, layerSize int, parts ...uint64) *image {
+	im := &image{mediaType: types.manifest}
+	m := manifest{SchemaVersion: 2, MediaType: types.manifest}
 	var diffs []string
 	for l := range layers {
 		b := content(layerSize, append(append([]uint64{}, parts...), uint64(l)+100)...)
 		d := digestOf(b)
 		im.blobs, im.digests, diffs = append(im.blobs, b), append(im.digests, d), append(diffs, d)
-		m.Layers = append(m.Layers, descriptor{"application/vnd.oci.image.layer.v1.tar", d, int64(len(b))})
+		m.Layers = append(m.Layers, descriptor{types.layer, d, int64(len(b))})
 	}
 	config, _ := json.Marshal(map[string]any{
 		"architecture": "amd64", "os": "linux",
 		"config": map[string]any{"Labels": map[string]string{"seed": fmt.Sprint(parts)}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": diffs},
 	})
-	m.Config = descriptor{"application/vnd.oci.image.config.v1+json", digestOf(config), int64(len(config))}
+	m.Config = descriptor{types.config, digestOf(config), int64(len(config))}
 	im.blobs, im.digests = append([][]byte{config}, im.blobs...), append([]string{m.Config.Digest}, im.digests...)
 	im.manifest, _ = json.Marshal(m)
 	im.digest = digestOf(im.manifest)
@@ -78,6 +107,13 @@ func makeImage(layers, layerSize int, parts ...uint64) *image {
 // pushImage does what containerd does: ask for each blob, upload what is
 // missing, put the manifest.
 func (g *registry) pushImage(ctx context.Context, repo, tag string, im *image) error {
+	if err := g.pushBlobs(ctx, repo, im); err != nil {
+		return err
+	}
+	return g.putManifest(ctx, repo, tag, im.mediaType, im.manifest)
+}
+
+func (g *registry) pushBlobs(ctx context.Context, repo string, im *image) error {
 	for i, b := range im.blobs {
 		there, err := g.hasBlob(ctx, repo, im.digests[i])
 		if err != nil {
@@ -90,7 +126,7 @@ func (g *registry) pushImage(ctx context.Context, repo, tag string, im *image) e
 			return err
 		}
 	}
-	return g.putManifest(ctx, repo, tag, im.manifest)
+	return nil
 }
 
 // pushImageStreamed does what docker does with an image it never pushed: stream
@@ -108,7 +144,21 @@ func (g *registry) pushImageStreamed(ctx context.Context, repo, tag string, im *
 			return fmt.Errorf("%s is not there after its upload", im.digests[i])
 		}
 	}
-	return g.putManifest(ctx, repo, tag, im.manifest)
+	return g.putManifest(ctx, repo, tag, im.mediaType, im.manifest)
+}
+
+// pullImage gets the manifest and each of its blobs.
+func (g *registry) pullImage(ctx context.Context, repo, tag string, verify bool) error {
+	m, err := g.getManifest(ctx, repo, tag)
+	if err != nil {
+		return err
+	}
+	for _, d := range m.blobs() {
+		if err := g.getBlob(ctx, repo, d.Digest, d.Size, verify); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mountImage gives a repository another's image; blobs that the server does
@@ -128,5 +178,5 @@ func (g *registry) mountImage(ctx context.Context, repo, from string, im *image)
 			return mounted, err
 		}
 	}
-	return mounted, g.putManifest(ctx, repo, "latest", im.manifest)
+	return mounted, g.putManifest(ctx, repo, "latest", im.mediaType, im.manifest)
 }

@@ -11,10 +11,12 @@ import (
 func smallTag(i int) string { return fmt.Sprintf("i%d", i) }
 
 // smallImages makes images of three layers of 64 KiB.
-func (b *bench) smallImages(part uint64) []*image {
+func (b *bench) smallImages(part uint64) []*image { return b.smallImagesOf(ociTypes, part) }
+
+func (b *bench) smallImagesOf(types mediaTypes, part uint64) []*image {
 	images := make([]*image, b.images)
 	for i := range images {
-		images[i] = makeImage(3, 64<<10, b.seed, uint64(b.round), part, uint64(i))
+		images[i] = makeImageOf(types, 3, 64<<10, b.seed, uint64(b.round), part, uint64(i))
 	}
 	return images
 }
@@ -31,12 +33,12 @@ func pushSmall(ctx context.Context, b *bench) *result {
 
 // W3p: small images, pushed as docker does.
 func pushSmallStreamed(ctx context.Context, b *bench) *result {
-	images, workers := b.smallImages(31), b.clients(8)
+	images, workers := b.smallImagesOf(dockerTypes, 31), b.clients(8)
 	m := b.meter()
 	m.count(workers, len(images), func(i int) error {
 		return b.reg.pushImageStreamed(ctx, b.repo+"/docker", smallTag(i), images[i])
 	})
-	return m.done(workers, "POST, PATCH, PUT")
+	return m.done(workers, "POST, PATCH in chunks, PUT, HEAD; schema 2")
 }
 
 // W4: small images, pulled by tag.
@@ -44,35 +46,56 @@ func pullSmall(ctx context.Context, b *bench) *result {
 	workers := b.clients(16)
 	m := b.meter()
 	m.last(workers, b.duration, func(r *rand.Rand) error {
-		mf, err := b.reg.getManifest(ctx, b.smallRepo(), smallTag(r.IntN(b.images)))
-		if err != nil {
-			return err
-		}
-		for _, d := range mf.blobs() {
-			if err := b.reg.getBlob(ctx, b.smallRepo(), d.Digest, d.Size, b.verify); err != nil {
-				return err
-			}
-		}
-		return nil
+		return b.reg.pullImage(ctx, b.smallRepo(), smallTag(r.IntN(b.images)), b.verify)
 	})
 	return m.done(workers, "op = image of 5 GETs")
 }
 
+// W4l: images of many layers, pulled by tag.
+func pullLayered(ctx context.Context, b *bench) *result {
+	const layers, count = 50, 10
+	repo := b.repo + "/layered"
+	setup := b.meter()
+	setup.count(4, count, func(i int) error {
+		im := makeImage(layers, 16<<10, b.seed, uint64(b.round), 40, uint64(i))
+		return b.reg.pushImage(ctx, repo, smallTag(i), im)
+	})
+	if len(setup.latencies) < count {
+		return failure(fmt.Errorf("only %d of %d were pushed: %s", len(setup.latencies), count, setup.sample))
+	}
+	workers := b.clients(8)
+	m := b.meter()
+	m.last(workers, b.duration, func(r *rand.Rand) error {
+		return b.reg.pullImage(ctx, repo, smallTag(r.IntN(count)), b.verify)
+	})
+	return m.done(workers, fmt.Sprintf("op = image of %d GETs", layers+2))
+}
+
 // W5: HEAD of manifests by tag.
 func headManifests(ctx context.Context, b *bench) *result {
+	return b.heads(b.headSmall(ctx))
+}
+
+// heads runs one of the functions that headAny makes.
+func (b *bench) heads(head func(*rand.Rand) error) *result {
 	workers := b.clients(32)
 	m := b.meter()
-	m.last(workers, b.duration, b.headManifest(ctx))
+	m.last(workers, b.duration, head)
 	return m.done(workers, "")
 }
 
-// headManifest asks for one of the small images' manifests at random.
-func (b *bench) headManifest(ctx context.Context) func(*rand.Rand) error {
+// headSmall asks for one of the small images' manifests at random.
+func (b *bench) headSmall(ctx context.Context) func(*rand.Rand) error {
+	return b.headAny(ctx, b.images, func(i int) (string, string) { return b.smallRepo(), smallTag(i) })
+}
+
+// headAny asks for one of n manifests at random; name says where each is.
+func (b *bench) headAny(ctx context.Context, n int, name func(int) (repo, tag string)) func(*rand.Rand) error {
 	return func(r *rand.Rand) error {
-		tag := smallTag(r.IntN(b.images))
-		digest, err := b.reg.headManifest(ctx, b.smallRepo(), tag)
+		repo, tag := name(r.IntN(n))
+		digest, err := b.reg.headManifest(ctx, repo, tag)
 		if err == nil && digest == "" {
-			err = fmt.Errorf("HEAD of manifest %s: absent", tag)
+			err = fmt.Errorf("HEAD of manifest %s:%s: absent", repo, tag)
 		}
 		return err
 	}

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,6 +37,7 @@ type options struct {
 	mounts   int
 	deletes  int
 	seedN    int
+	many     int
 	workers  int
 	duration time.Duration
 	cap      time.Duration
@@ -57,6 +59,8 @@ func run(args []string, out, table io.Writer) error {
 	fs := flag.NewFlagSet("regbench", flag.ExitOnError)
 	base := fs.String("url", "http://127.0.0.1:5000", "registry, on loopback")
 	login := fs.Bool("login", false, "log in as the aws CLI does, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION")
+	ca := fs.String("ca", "", "PEM `file` of the certificate that an https registry must have")
+	certificate := fs.String("certificate", "", "make cert.pem and key.pem for 127.0.0.1 in this `directory` instead of running")
 	works := fs.String("w", "", "workloads, separated by commas: "+strings.Join(workNames(), " "))
 	reportFrom := fs.String("report", "", "print medians and ratios of this file of JSON lines instead of running")
 	ours := fs.String("ours", "lighterage", "with -report: the peer whose ratios and floors are printed")
@@ -72,6 +76,7 @@ func run(args []string, out, table io.Writer) error {
 	fs.IntVar(&o.mounts, "mounts", 100, "repositories (W8)")
 	fs.IntVar(&o.deletes, "deletes", 1000, "manifests (W11)")
 	fs.IntVar(&o.seedN, "seed-repos", 2000, "repositories (seed, W10)")
+	fs.IntVar(&o.many, "many", 100_000, "tags (W14), and repositories (W15)")
 	fs.IntVar(&o.workers, "c", 0, "clients at once, in place of each workload's own number")
 	fs.DurationVar(&o.duration, "d", 10*time.Second, "length of the timed workloads")
 	fs.DurationVar(&o.cap, "max", 3*time.Minute, "cap on the counted workloads")
@@ -86,6 +91,9 @@ func run(args []string, out, table io.Writer) error {
 	if *reportFrom != "" {
 		return report(out, *reportFrom, *ours, *ceiling)
 	}
+	if *certificate != "" {
+		return writeCertificate(*certificate)
+	}
 	u, err := url.Parse(*base)
 	if err != nil {
 		return err
@@ -93,15 +101,21 @@ func run(args []string, out, table io.Writer) error {
 	if !loopback(u.Hostname()) {
 		return fmt.Errorf("%s is not loopback", u.Hostname())
 	}
-	reg := newRegistry(u)
+	var k keys
 	if *login {
-		reg.keys = keysFromEnv()
+		k = keysFromEnv()
 	}
-	return drive(context.Background(), reg, o, strings.Split(*works, ","), out, table)
+	var secure *tls.Config
+	if *ca != "" {
+		if secure, err = trusting(*ca); err != nil {
+			return err
+		}
+	}
+	return drive(context.Background(), newRegistry(u, k, secure), o, strings.Split(*works, ","), out, table)
 }
 
-// drive runs the workloads in order. A workload that only fails is an error,
-// after its line was printed.
+// drive runs the workloads in order, but for those that need keys which are not
+// there. A workload that only fails is an error, after its line was printed.
 func drive(ctx context.Context, reg *registry, o options, names []string, out, table io.Writer) error {
 	header(table)
 	var failed []string
@@ -110,7 +124,10 @@ func drive(ctx context.Context, reg *registry, o options, names []string, out, t
 		if !ok {
 			return fmt.Errorf("unknown workload %q", name)
 		}
-		if err := reg.login(ctx); err != nil && !work.starts {
+		if work.need == awsDoors && reg.keys.id == "" {
+			continue
+		}
+		if err := reg.login(ctx); err != nil && work.need != none {
 			return err
 		}
 		r := work.run(ctx, &bench{reg, o})

@@ -36,6 +36,7 @@ type result struct {
 	CliCPUs   float64 `json:"cli_cpu_s"`
 	Noise     float64 `json:"other_cores"`     // cores kept busy by neither server nor client
 	Share     float64 `json:"share,omitempty"` // of the speed of another login, in turns
+	Late      float64 `json:"late,omitempty"`  // speed of the last tenth of operations to that of the first
 	Note      string  `json:"note,omitempty"`
 }
 
@@ -66,6 +67,8 @@ type meter struct {
 
 	mu        sync.Mutex
 	latencies []time.Duration
+	early     []time.Duration // of each worker's first tenth
+	late      []time.Duration // and last tenth
 	errors    int
 	sample    string
 }
@@ -109,6 +112,11 @@ func (m *meter) count(workers, n int, fn func(i int) error) {
 
 // last runs fn with so many workers until the duration has passed.
 func (m *meter) last(workers int, d time.Duration, fn func(r *rand.Rand) error) {
+	m.each(workers, d, func(_ int, r *rand.Rand) error { return fn(r) })
+}
+
+// each is last for workers that are not alike.
+func (m *meter) each(workers int, d time.Duration, fn func(worker int, r *rand.Rand) error) {
 	end := m.start.Add(d)
 	m.work(workers, func(worker int) func() (bool, error) {
 		r := rand.New(rand.NewPCG(m.bench.seed, uint64(worker)))
@@ -116,7 +124,7 @@ func (m *meter) last(workers int, d time.Duration, fn func(r *rand.Rand) error) 
 			if time.Now().After(end) {
 				return false, nil
 			}
-			return true, fn(r)
+			return true, fn(worker, r)
 		}
 	})
 }
@@ -149,6 +157,8 @@ func (m *meter) work(workers int, worker func(int) func() (bool, error)) {
 func (m *meter) add(latencies []time.Duration, errors int, sample string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	tenth := len(latencies) / 10
+	m.early, m.late = append(m.early, latencies[:tenth]...), append(m.late, latencies[len(latencies)-tenth:]...)
 	m.latencies = append(m.latencies, latencies...)
 	m.errors += errors
 	if m.sample == "" {
@@ -165,8 +175,10 @@ func (m *meter) done(workers int, note string) *result {
 		OpsPerS: float64(len(m.latencies)) / wall,
 		MBPerS:  float64(now.bytes-m.was.bytes) / 1e6 / wall,
 	}
-	slices.Sort(m.latencies)
-	r.P50ms, r.P95ms, r.P99ms, r.MaxMS = m.percentile(.50), m.percentile(.95), m.percentile(.99), m.percentile(1)
+	if late := percentile(m.late, .50); late > 0 {
+		r.Late = percentile(m.early, .50) / late
+	}
+	r.P50ms, r.P95ms, r.P99ms, r.MaxMS = percentile(m.latencies, .50), percentile(m.latencies, .95), percentile(m.latencies, .99), percentile(m.latencies, 1)
 	if b.pid > 0 {
 		r.SrvCPUs, r.SrvWrMB, r.SrvHWMMB = now.server-m.was.server, now.written-m.was.written, processPeak(b.pid)
 		r.SrvCPUus = r.SrvCPUs * 1e6 / float64(max(r.Ops, 1))
@@ -175,11 +187,12 @@ func (m *meter) done(workers int, note string) *result {
 	return r
 }
 
-// percentile is in milliseconds, of sorted latencies.
-func (m *meter) percentile(p float64) float64 {
-	if len(m.latencies) == 0 {
+// percentile is in milliseconds; it sorts what it is given.
+func percentile(latencies []time.Duration, p float64) float64 {
+	if len(latencies) == 0 {
 		return 0
 	}
-	i := min(int(p*float64(len(m.latencies))), len(m.latencies)-1)
-	return float64(m.latencies[i].Microseconds()) / 1000
+	slices.Sort(latencies)
+	i := min(int(p*float64(len(latencies))), len(latencies)-1)
+	return float64(latencies[i].Microseconds()) / 1000
 }

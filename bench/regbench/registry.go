@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -25,16 +26,18 @@ type registry struct {
 	base          *url.URL
 	http          *http.Client
 	keys          keys
+	aws           *awsClient
 	authorization string // header value; empty before login, or without one
 
 	requests atomic.Int64
 	bytes    atomic.Int64 // of blobs, manifests and lists, both ways
 }
 
-func newRegistry(base *url.URL) *registry {
+func newRegistry(base *url.URL, k keys, secure *tls.Config) *registry {
 	base.Path = strings.TrimRight(base.Path, "/")
-	return &registry{base: base, http: &http.Client{Transport: &http.Transport{
+	return &registry{base: base, keys: k, aws: newAWSClient(k), http: &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSClientConfig:     secure,
 		MaxIdleConns:        512,
 		MaxIdleConnsPerHost: 512,
 		DisableCompression:  true,
@@ -262,18 +265,14 @@ func (g *registry) getRange(ctx context.Context, repo, digest string, first, las
 	return err
 }
 
-const manifestType = "application/vnd.oci.image.manifest.v1+json"
+var acceptHeader = http.Header{"Accept": {
+	ociTypes.manifest, "application/vnd.oci.image.index.v1+json",
+	dockerTypes.manifest, "application/vnd.docker.distribution.manifest.list.v2+json",
+}}
 
-var (
-	manifestHeader = http.Header{"Content-Type": {manifestType}}
-	acceptHeader   = http.Header{"Accept": {
-		manifestType, "application/vnd.oci.image.index.v1+json",
-		"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
-	}}
-)
-
-func (g *registry) putManifest(ctx context.Context, repo, ref string, m []byte) error {
-	resp, err := g.do(ctx, request{method: "PUT", url: "/v2/" + repo + "/manifests/" + ref, header: manifestHeader, body: bytes.NewReader(m), length: int64(len(m))}, 201)
+func (g *registry) putManifest(ctx context.Context, repo, ref, mediaType string, m []byte) error {
+	header := http.Header{"Content-Type": {mediaType}}
+	resp, err := g.do(ctx, request{method: "PUT", url: "/v2/" + repo + "/manifests/" + ref, header: header, body: bytes.NewReader(m), length: int64(len(m))}, 201)
 	if err != nil {
 		return err
 	}
@@ -315,8 +314,9 @@ func (g *registry) headManifest(ctx context.Context, repo, ref string) (string, 
 	return digest, nil
 }
 
-func (g *registry) deleteManifest(ctx context.Context, repo, digest string) error {
-	resp, err := g.do(ctx, request{method: "DELETE", url: "/v2/" + repo + "/manifests/" + digest}, 202)
+// deleteManifest deletes a manifest by its digest, or a tag.
+func (g *registry) deleteManifest(ctx context.Context, repo, ref string) error {
+	resp, err := g.do(ctx, request{method: "DELETE", url: "/v2/" + repo + "/manifests/" + ref}, 202)
 	if err != nil {
 		return err
 	}
@@ -324,9 +324,9 @@ func (g *registry) deleteManifest(ctx context.Context, repo, digest string) erro
 	return nil
 }
 
-// tagPage reads one page of tags, and the address of the next; empty at the
-// end.
-func (g *registry) tagPage(ctx context.Context, at string) ([]string, string, error) {
+// namesPage reads one page of tags or repositories, and the address of the next;
+// empty at the end.
+func (g *registry) namesPage(ctx context.Context, at string) ([]string, string, error) {
 	resp, err := g.do(ctx, request{method: "GET", url: at}, 200)
 	if err != nil {
 		return nil, "", err
@@ -337,13 +337,14 @@ func (g *registry) tagPage(ctx context.Context, at string) ([]string, string, er
 		return nil, "", err
 	}
 	g.bytes.Add(int64(len(b)))
-	var page struct{ Tags []string }
+	var page struct{ Tags, Repositories []string }
 	if err := json.Unmarshal(b, &page); err != nil {
 		return nil, "", err
 	}
+	names := append(page.Tags, page.Repositories...) // an answer has one of them
 	link := resp.Header.Get("Link")
 	if link == "" {
-		return page.Tags, "", nil
+		return names, "", nil
 	}
 	_, target, _ := strings.Cut(link, "<")
 	target, _, _ = strings.Cut(target, ">")
@@ -352,5 +353,5 @@ func (g *registry) tagPage(ctx context.Context, at string) ([]string, string, er
 		return nil, "", fmt.Errorf("link %q: %w", link, err)
 	}
 	u.Scheme, u.Host = g.base.Scheme, g.base.Host
-	return page.Tags, u.String(), nil
+	return names, u.String(), nil
 }

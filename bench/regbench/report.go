@@ -13,22 +13,6 @@ import (
 	"strings"
 )
 
-// floors are the least shares of the ceiling's operations a second that are
-// acceptable.
-var floors = map[string]float64{
-	"W2a": 0.7, "W2b": 0.7,
-	"W3": 0.5, "W4": 0.5, "W5": 0.4,
-	"W6b": 0.2, "W7": 0.15,
-	"W9a": 0.45, "W9b": 0.45,
-}
-
-// shareFloor is the least share of its other login's speed that a workload of
-// two logins may have: less is a loss that can be measured.
-const shareFloor = 0.95
-
-// memoryCap is the most resident memory, in MiB, in any workload.
-const memoryCap = 150
-
 // errFloors says that the report was printed and is bad news.
 var errFloors = errors.New("a floor was missed")
 
@@ -44,33 +28,43 @@ func report(w io.Writer, path, ours, ceiling string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	rs.speeds(w, ours, ceiling)
+	who := sides{ours, ceiling}
+	rs.speeds(w, who)
 	rs.costs(w)
-	return rs.verdict(w, ours, ceiling)
+	rs.remarks(w, ours)
+	return rs.verdict(w, who)
 }
 
 // verdict prints what missed its floor and what was not measured.
-func (rs results) verdict(w io.Writer, ours, ceiling string) error {
-	missed, measured := rs.missed(ours, ceiling), 0
+func (rs results) verdict(w io.Writer, who sides) error {
+	j := rs.judge(who)
 	fmt.Fprintln(w)
-	for _, work := range slices.SortedFunc(maps.Keys(floors), compareWorks) {
-		if _, ok := rs.ratio(work, ours, ceiling); !ok {
-			fmt.Fprintln(w, "not measured:", work)
-			continue
-		}
-		measured++
+	if len(j.unknown) > 0 {
+		fmt.Fprintf(w, "not measured: %s\n\n", strings.Join(j.unknown, "; "))
 	}
-	for _, m := range missed {
+	for _, m := range j.missed {
 		fmt.Fprintln(w, "MISSED:", m)
 	}
-	if len(missed) > 0 {
+	if len(j.missed) > 0 {
 		return errFloors
 	}
-	if share, ok := rs.of("W5u", ours).median(func(r result) float64 { return r.Share }); ok {
-		fmt.Fprintf(w, "W5u, a user of %d with %d policies: %.2f of the speed of the login without.\n", users, policies, share)
-	}
-	fmt.Fprintf(w, "%d floors measured, all kept; resident memory under %d MiB.\n", measured, memoryCap)
+	fmt.Fprintf(w, "%d floors measured, all kept; resident memory at most %d MiB.\n", j.measured, memoryCap)
 	return nil
+}
+
+// remarks prints how far the figures are to be trusted: what else the machine
+// did, and what others failed in, whose speed there means little.
+func (rs results) remarks(w io.Writer, ours string) {
+	if busy, ok := rs.median(func(r result) float64 { return r.Noise }); ok {
+		fmt.Fprintf(w, "\nBeside server and client, %.2f cores were busy (median).\n", busy)
+	}
+	for _, work := range rs.works() {
+		for _, p := range rs.peers() {
+			if n, sample := rs.of(work, p).errors(); n > 0 && p != ours {
+				fmt.Fprintf(w, "\nremark: %s had %d errors in %s: %s\n", p, n, work, sample)
+			}
+		}
+	}
 }
 
 type results []result
@@ -143,9 +137,13 @@ func speed(r result) float64 { return r.OpsPerS }
 // ratio is the median over the rounds of a's speed to b's in that round: what
 // slows the machine for a while slows both.
 func (rs results) ratio(work, a, b string) (float64, bool) {
+	return ratioOf(rs.of(work, a), rs.of(work, b))
+}
+
+func ratioOf(a, b results) (float64, bool) {
 	var v []float64
-	for _, x := range rs.of(work, a) {
-		for _, y := range rs.of(work, b) {
+	for _, x := range a {
+		for _, y := range b {
 			if x.Round == y.Round && y.OpsPerS > 0 {
 				v = append(v, x.OpsPerS/y.OpsPerS)
 			}
@@ -154,31 +152,49 @@ func (rs results) ratio(work, a, b string) (float64, bool) {
 	return middle(v)
 }
 
-func (rs results) speeds(w io.Writer, ours, ceiling string) {
+func (rs results) speeds(w io.Writer, who sides) {
 	peers := rs.peers()
-	others := slices.DeleteFunc(slices.Clone(peers), func(p string) bool { return p == ours })
-	fmt.Fprintf(w, "Operations a second, medians; ratios of %s are medians of the rounds'.\n\n| work |", ours)
+	others := slices.DeleteFunc(slices.Clone(peers), func(p string) bool { return p == who.ours })
+	fmt.Fprintf(w, "Operations a second, medians; ratios of %s are medians of the rounds'.\n\n| work | what |", who.ours)
 	for _, p := range peers {
 		fmt.Fprintf(w, " %s |", p)
 	}
 	for _, p := range others {
 		fmt.Fprintf(w, " ÷ %s |", p)
 	}
-	fmt.Fprintf(w, " floor (÷ %s) | MB/s | p99 ms | errors |\n|%s\n", ceiling, strings.Repeat("---|", len(peers)+len(others)+5))
+	fmt.Fprintf(w, " floors | MB/s | p99 ms | errors |\n|%s\n", strings.Repeat("---|", len(peers)+len(others)+6))
 	for _, work := range rs.works() {
-		fmt.Fprintf(w, "| %s |", work)
+		fmt.Fprintf(w, "| %s | %s |", work, works[work].what)
 		for _, p := range peers {
-			fmt.Fprintf(w, " %s |", cell(rs.of(work, p).median(speed)))
+			v, _ := rs.of(work, p).median(speed)
+			fmt.Fprintf(w, " %s |", cell(v, v > 0))
 		}
 		for _, p := range others {
-			fmt.Fprintf(w, " %s |", cell(rs.ratio(work, ours, p)))
+			fmt.Fprintf(w, " %s |", cell(rs.ratio(work, who.ours, p)))
 		}
-		mine := rs.of(work, ours)
-		floor, has := floors[work]
-		fmt.Fprintf(w, " %s | %s | %s | %d |\n", cell(floor, has),
+		mine := rs.of(work, who.ours)
+		failed, _ := mine.errors()
+		fmt.Fprintf(w, " %s | %s | %s | %d |\n", targets(work),
 			cell(mine.median(func(r result) float64 { return r.MBPerS })),
-			cell(mine.median(func(r result) float64 { return r.P99ms })), mine.errors())
+			cell(mine.median(func(r result) float64 { return r.P99ms })), failed)
 	}
+}
+
+// targets are the workload's floors in a cell.
+func targets(work string) string {
+	var out []string
+	for _, f := range floors {
+		if f.work == work {
+			out = append(out, fmt.Sprintf("%g × %s", f.least, f.by.name))
+		}
+	}
+	if most, ok := mostMS[work]; ok {
+		out = append(out, fmt.Sprintf("%g ms", most))
+	}
+	if out == nil {
+		return "–"
+	}
+	return strings.Join(out, ", ")
 }
 
 // costs prints what a server spends, which a busy machine blurs less.
@@ -195,40 +211,13 @@ func (rs results) costs(w io.Writer) {
 	}
 }
 
-func (rs results) errors() int {
-	n := 0
+// errors counts them, and returns one.
+func (rs results) errors() (n int, sample string) {
 	for _, r := range rs {
 		n += r.Errors
+		sample = cmp.Or(sample, r.ErrSample)
 	}
-	return n
-}
-
-// missed names each floor that was missed, each error and each peak of memory.
-func (rs results) missed(ours, ceiling string) []string {
-	var out []string
-	for _, work := range rs.works() {
-		mine := rs.of(work, ours)
-		if floor, ok := floors[work]; ok {
-			if share, ok := rs.ratio(work, ours, ceiling); ok && share < floor {
-				out = append(out, fmt.Sprintf("%s is %.2f of %s, floor %.2f", work, share, ceiling, floor))
-			}
-		}
-		if share, ok := mine.median(func(r result) float64 { return r.Share }); ok && share > 0 && share < shareFloor {
-			out = append(out, fmt.Sprintf("%s is %.2f of the other login's speed, floor %.2f", work, share, shareFloor))
-		}
-		if n := mine.errors(); n > 0 {
-			sample := mine[slices.IndexFunc(mine, func(r result) bool { return r.Errors > 0 })].ErrSample
-			out = append(out, fmt.Sprintf("%s had %d errors: %s", work, n, sample))
-		}
-		if len(mine) == 0 {
-			continue
-		}
-		most := slices.MaxFunc(mine, func(a, b result) int { return cmp.Compare(a.SrvHWMMB, b.SrvHWMMB) })
-		if most.SrvHWMMB >= memoryCap {
-			out = append(out, fmt.Sprintf("%s took %.0f MiB of memory, cap %d", work, most.SrvHWMMB, memoryCap))
-		}
-	}
-	return out
+	return n, sample
 }
 
 // cell prints three digits, or that there is nothing.

@@ -58,12 +58,16 @@ func seedRepositories(ctx context.Context, b *bench) *result {
 
 func (b *bench) seedRepo(i int) string { return fmt.Sprintf("%s/seed-%05d", b.repo, i) }
 
-// W10: from the start of the server's command to the first answer (with a
-// login, to the first answer after it), then to the first manifest. The
+// W10: a start with the repositories of seed; W10x: with those of W15.
+func startServer(ctx context.Context, b *bench) *result     { return b.start(ctx, b.seedRepo(b.seedN-1)) }
+func startServerMany(ctx context.Context, b *bench) *result { return b.start(ctx, b.imaged(0)) }
+
+// start measures from the start of the server's command to the first answer
+// (with a login, to the first answer after it), then to the first manifest. The
 // server is ended.
-func startServer(ctx context.Context, b *bench) *result {
+func (b *bench) start(ctx context.Context, repo string) *result {
 	if len(b.command) == 0 {
-		return failure(errors.New("W10 needs the server's command after --"))
+		return failure(errors.New("this needs the server's command after --"))
 	}
 	cmd := exec.Command(b.command[0], b.command[1:]...)
 	m := b.meter()
@@ -73,7 +77,7 @@ func startServer(ctx context.Context, b *bench) *result {
 	m.count(1, 1, func(int) error { return b.reg.ready(ctx, 2*time.Minute) })
 	r := m.done(1, "")
 	t := time.Now()
-	if _, err := b.reg.getManifest(ctx, b.seedRepo(b.seedN-1), "latest"); err != nil {
+	if _, err := b.reg.getManifest(ctx, repo, "latest"); err != nil {
 		r.Errors, r.ErrSample = r.Errors+1, err.Error()
 	}
 	r.Note = fmt.Sprintf("first manifest %.1f ms later", float64(time.Since(t).Microseconds())/1000)

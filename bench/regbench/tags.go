@@ -8,22 +8,26 @@ import (
 
 func (b *bench) tagRepo() string { return b.repo + "/tags" }
 
-// W7, and W7x over the tags of an earlier W7: one manifest under many tags.
-func putTags(ctx context.Context, b *bench) *result {
+// W7: one manifest under many new tags.
+func putTags(ctx context.Context, b *bench) *result { return b.putTags(ctx, b.tags, 1) }
+
+// W7x: the same, over some of the tags of an earlier W7.
+func putTagsAgain(ctx context.Context, b *bench) *result { return b.putTags(ctx, b.tags/5, 5) }
+
+// putTags puts n tags, each so many after the one before.
+func (b *bench) putTags(ctx context.Context, n, step int) *result {
 	im := makeImage(1, 1<<10, b.seed, 70)
-	for i, blob := range im.blobs {
-		if err := b.reg.pushWhole(ctx, b.tagRepo(), blob, im.digests[i]); err != nil {
-			return failure(err)
-		}
+	if err := b.reg.pushBlobs(ctx, b.tagRepo(), im); err != nil {
+		return failure(err)
 	}
 	workers := b.clients(8)
 	m := b.meter()
-	m.count(workers, b.tags, func(i int) error {
-		return b.reg.putManifest(ctx, b.tagRepo(), fmt.Sprintf("t%05d", i), im.manifest)
+	m.count(workers, n, func(i int) error {
+		return b.reg.putManifest(ctx, b.tagRepo(), fmt.Sprintf("t%05d", i*step), im.mediaType, im.manifest)
 	})
 	r := m.done(workers, "")
-	if r.Ops < b.tags {
-		r.Note = fmt.Sprintf("%d of %d tags within the cap", r.Ops, b.tags)
+	if r.Ops < n {
+		r.Note = fmt.Sprintf("%d of %d tags within the cap", r.Ops, n)
 	}
 	return r
 }
@@ -33,7 +37,7 @@ func listTagsAtOnce(ctx context.Context, b *bench) *result {
 	seen, more := 0, false
 	m := b.meter()
 	m.count(1, 10, func(int) error {
-		tags, next, err := b.reg.tagPage(ctx, "/v2/"+b.tagRepo()+"/tags/list")
+		tags, next, err := b.reg.namesPage(ctx, "/v2/"+b.tagRepo()+"/tags/list")
 		seen, more = len(tags), next != ""
 		return err
 	})
@@ -50,7 +54,7 @@ func listTagsPaged(ctx context.Context, b *bench) *result {
 			if at == "" {
 				return false, nil
 			}
-			tags, next, err := b.reg.tagPage(ctx, at)
+			tags, next, err := b.reg.namesPage(ctx, at)
 			if err == nil {
 				all, at = append(all, tags...), next
 			}

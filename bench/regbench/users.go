@@ -27,7 +27,7 @@ func headManifestsAsUser(ctx context.Context, b *bench) *result {
 	if err != nil {
 		return failure(err)
 	}
-	own := &registry{base: b.reg.base, http: b.reg.http, keys: keys}
+	own := b.reg.as(keys)
 	if err := own.login(ctx); err != nil {
 		return failure(err)
 	}
@@ -40,7 +40,7 @@ func headManifestsAsUser(ctx context.Context, b *bench) *result {
 			part.reg = own
 		}
 		m := part.meter()
-		m.last(workers, b.duration/turns, part.headManifest(ctx))
+		m.last(workers, b.duration/turns, part.headSmall(ctx))
 		if one := m.done(workers, ""); turn%2 == 1 {
 			sum.add(one)
 		} else {

@@ -14,34 +14,69 @@ type bench struct {
 }
 
 type workload struct {
-	name   string
-	starts bool // the server may not be up yet
-	run    func(context.Context, *bench) *result
+	name string
+	what string // for the report
+	run  func(context.Context, *bench) *result
+	need need
 }
 
+// need is what a workload cannot do without.
+type need int
+
+const (
+	server   need = iota // one that is up
+	awsDoors             // and that has AWS's doors; skipped without keys
+	none                 // it may not be up yet
+)
+
 // works by name. Those of small images read what W3 pushed, those of tags what
-// W7 did: run them in this order on one server.
+// W7 did, W14b to W14f what W14a, W15b to W15e what W15a: run them in this
+// order on one server. W13 are works again, on servers with TLS.
 var works = byName([]workload{
-	{"ping", true, ping},
-	{"W1a", false, pushBigWhole},
-	{"W1b", false, pushBigStreamed},
-	{"W2a", false, pullBig},
-	{"W2b", false, pullRanges},
-	{"W3", false, pushSmall},
-	{"W3p", false, pushSmallStreamed},
-	{"W4", false, pullSmall},
-	{"W5", false, headManifests},
-	{"W5u", false, headManifestsAsUser},
-	{"W7", false, putTags},
-	{"W6a", false, listTagsAtOnce},
-	{"W6b", false, listTagsPaged},
-	{"W7x", false, putTags},
-	{"W8", false, mountImages},
-	{"W9a", false, headBlobsThere},
-	{"W9b", false, headBlobsAbsent},
-	{"seed", false, seedRepositories},
-	{"W10", true, startServer},
-	{"W11", false, deleteManifests},
+	{"ping", "until it answers", ping, none},
+	{"W1a", "push the big blob, PUT", pushBigWhole, server},
+	{"W1b", "push it, PATCH and PUT", pushBigStreamed, server},
+	{"W1c", "push 4 quarters of it at once", pushBigAtOnce, server},
+	{"W2a", "pull it", pullBig, server},
+	{"W2b", "pull ranges of 16 MiB", pullRanges, server},
+	{"W3", "push small images", pushSmall, server},
+	{"W3p", "push them as docker does", pushSmallStreamed, server},
+	{"W4", "pull small images", pullSmall, server},
+	{"W4l", "pull images of 50 layers", pullLayered, server},
+	{"W5", "HEAD manifest by tag", headManifests, server},
+	{"W5u", "the same as one of many users", headManifestsAsUser, awsDoors},
+	{"W6a", "all tags at once", listTagsAtOnce, server},
+	{"W6b", "pages of 100 tags", listTagsPaged, server},
+	{"W7", "PUT manifest, new tags", putTags, server},
+	{"W7x", "PUT manifest over tags", putTagsAgain, server},
+	{"W8", "mount an image", mountImages, server},
+	{"W9a", "HEAD blob, there", headBlobsThere, server},
+	{"W9b", "HEAD blob, absent", headBlobsAbsent, server},
+	{"seed", "repositories for W10", seedRepositories, server},
+	{"W10", "start", startServer, none},
+	{"W10x", "start with W15's repositories", startServerMany, none},
+	{"W11", "DELETE manifest", deleteManifests, server},
+	{"W12a", "DescribeImages, 100", describeSmallImages, awsDoors},
+	{"W12b", "BatchGetImage, 1", getImages, awsDoors},
+	{"W12c", "PutImage", putImages, awsDoors},
+	{"W12d", "UploadLayerPart, 10 MiB", uploadParts10, awsDoors},
+	{"W12e", "UploadLayerPart, 20 MiB", uploadParts20, awsDoors},
+	{"W12f", "GetAuthorizationToken", getTokens, awsDoors},
+	{"W13a", "TLS: push small images", pushSmall, server},
+	{"W13b", "TLS: HEAD manifest by tag", headManifests, server},
+	{"W13c", "TLS: pull the big blob", pullBig, server},
+	{"W14a", "many tags: PUT of new ones", fillTags, server},
+	{"W14b", "many tags: HEAD manifest", headManyTags, server},
+	{"W14c", "many tags: PUT over some", moveTags, server},
+	{"W14d", "many tags: first pages", listFirstTags, server},
+	{"W14e", "many tags: last pages", listLastTags, server},
+	{"W14f", "many tags: DescribeImages, 100", describeManyTags, awsDoors},
+	{"W15a", "many repositories: CreateRepository", createRepositories, awsDoors},
+	{"W15b", "many repositories: first pages", listFirstRepositories, awsDoors},
+	{"W15c", "many repositories: last pages", listLastRepositories, awsDoors},
+	{"W15d", "many repositories: push small images", pushToMany, awsDoors},
+	{"W15e", "many repositories: HEAD manifest", headAmongMany, awsDoors},
+	{"W16", "mixed load with deletes", mixedLoad, server},
 })
 
 func byName(list []workload) map[string]workload {
@@ -71,7 +106,7 @@ func compareWorks(a, b string) int {
 }
 
 func workNumber(name string) int {
-	digits := strings.TrimRight(strings.TrimPrefix(name, "W"), "abpux")
+	digits := strings.TrimRight(strings.TrimPrefix(name, "W"), "abcdefghijklmnopqrstuvwxyz")
 	n, err := strconv.Atoi(digits)
 	if err != nil {
 		return 1 << 20
