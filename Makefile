@@ -74,7 +74,8 @@ e2e: build ## real clients against the real binary
 
 clients: build ## clients that take long to install; TERRAFORM_PLUGINS is a provider mirror
 	@tools/need.sh docker skopeo aws aws2 boto3 busybox jq openssl curl iproute2 podman buildah \
-	  crane regctl oras helm cosign notation ko ecr-login ecr-credential-provider javascript
+	  crane regctl oras helm cosign notation ko ecr-login ecr-credential-provider \
+	  buildkitd buildctl tofu trivy javascript
 	@E2E_BINARY=$(CURDIR)/$(BIN) NODE_PATH=$(TOOLS_CACHE)/npm/node_modules \
 	  go test -tags 'e2e clients' -count=1 -timeout 20m -run TestClients ./test/e2e/...
 

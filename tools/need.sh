@@ -8,7 +8,8 @@
 # ~/.cache/lighterage), outside the work tree, and are pinned here.
 set -euo pipefail
 
-# Module, version and the folder of each Go program.
+# Module, version and the folder of each Go program; "itself" for what builds
+# only as the main module, with the replacements that its own go.mod names.
 declare -A programs=(
   [crane]='github.com/google/go-containerregistry v0.22.1 cmd/crane'
   [distribution]='github.com/distribution/distribution/v3 v3.1.2 cmd/registry'
@@ -20,6 +21,10 @@ declare -A programs=(
   [notation]='github.com/notaryproject/notation v1.3.2 cmd/notation'
   [ko]='github.com/google/ko v0.19.1'
   [ecr-login]='github.com/awslabs/amazon-ecr-credential-helper/ecr-login v0.12.0 cli/docker-credential-ecr-login'
+  [buildkitd]='github.com/moby/buildkit v0.23.2 cmd/buildkitd'
+  [buildctl]='github.com/moby/buildkit v0.23.2 cmd/buildctl'
+  [trivy]='github.com/aquasecurity/trivy v0.67.2 cmd/trivy'
+  [tofu]='github.com/opentofu/opentofu v1.12.6 cmd/tofu itself'
   [ecr-credential-provider]='k8s.io/cloud-provider-aws v1.37.0 cmd/ecr-credential-provider'
 )
 # What the clients in JavaScript are.
@@ -67,17 +72,25 @@ stamp() { read -r _ version _ <<<"${programs[$1]}"; echo "$cache/bin/.$1-$versio
 
 # install_go builds a tool as what a module of nothing else requires: go install
 # would also ask for the versions that there are, which not every proxy tells.
-install_go() {
-  local path version folder work
-  read -r path version folder <<<"${programs[$1]}"
+install_go() (
+  set -euo pipefail
+  read -r path version folder how <<<"${programs[$1]}"
   echo "need.sh: building $path $version"
   mkdir -p "$cache/bin"
   work=$(mktemp -d)
-  (cd "$work" && printf 'module tool\ngo 1.26\nrequire %s %s\n' "$path" "$version" >go.mod &&
-    GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=0 go build -o "$cache/bin/" "$path${folder:+/$folder}") || { rm -rf "$work"; return 1; }
-  rm -rf "$work"
+  trap 'rm -rf "$work"' EXIT
+  cd "$work"
+  export GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=0
+  printf 'module tool\ngo 1.26\nrequire %s %s\n' "$path" "$version" >go.mod
+  if [ "$how" = itself ]; then
+    go mod download "$path"
+    cp -r "$(go list -m -f '{{.Dir}}' "$path")" itself
+    chmod -R u+w itself
+    cd itself
+  fi
+  go build -o "$cache/bin/" "$path${folder:+/$folder}"
   touch "$(stamp "$1")"
-}
+)
 
 # install_javascript leaves the packages in $cache/npm/node_modules.
 install_javascript() {
