@@ -54,6 +54,11 @@ func (e *Event) append(b []byte) ([]byte, error) {
 	b = textMember(b, `,"eventType":`, e.Type)
 	b = strconv.AppendBool(append(b, `,"managementEvent":`...), e.ManagementEvent)
 	b = textMember(b, `,"recipientAccountId":`, e.RecipientAccountID)
+	if len(e.ServiceDetails) > 0 {
+		if b, err = element(b, `,"serviceEventDetails":`, e.ServiceDetails); err != nil {
+			return nil, err
+		}
+	}
 	b = textMember(b, `,"eventCategory":`, e.Category)
 	return append(b, '}', '\n'), nil
 }
@@ -72,6 +77,7 @@ func (i *Identity) append(b []byte) ([]byte, error) {
 		}
 		b = append(append(b, `,"sessionContext":`...), text...)
 	}
+	b = optional(b, `,"invokedBy":`, i.InvokedBy)
 	return append(b, '}'), nil
 }
 

@@ -14,7 +14,7 @@ import (
 // whatever a client sends.
 const (
 	maxText     = 1 << 10   // of errorMessage, userAgent and any other text of the client's, in bytes
-	maxElements = 100 << 10 // of requestParameters and responseElements; larger ones are left out
+	maxElements = 100 << 10 // of requestParameters, responseElements and serviceEventDetails each; larger ones are left out
 	maxItems    = 100       // of resources
 )
 
@@ -47,7 +47,7 @@ func encode(e *Event, now func() time.Time) (*line, error) {
 	l.e.cut()
 	text, err := l.e.append(l.buf[:0])
 	if err != nil {
-		l.e.RequestParameters, l.e.ResponseElements = nil, nil
+		l.e.RequestParameters, l.e.ResponseElements, l.e.ServiceDetails = nil, nil, nil
 		text, err = l.e.append(l.buf[:0])
 	}
 	if err != nil {
@@ -89,7 +89,7 @@ func (e *Event) cut() {
 			*s = strings.ToValidUTF8((*s)[:maxText], "")
 		}
 	}
-	for _, raw := range []*json.RawMessage{&e.RequestParameters, &e.ResponseElements} {
+	for _, raw := range []*json.RawMessage{&e.RequestParameters, &e.ResponseElements, &e.ServiceDetails} {
 		if len(*raw) > maxElements {
 			*raw = nil
 		}

@@ -30,8 +30,9 @@ type Event struct {
 	Resources          []Resource      `json:"resources,omitempty"`
 	Type               string          `json:"eventType"` // "AwsApiCall" if empty
 	ManagementEvent    bool            `json:"managementEvent"`
-	RecipientAccountID string          `json:"recipientAccountId"` // whose resource it is
-	Category           string          `json:"eventCategory"`      // "Management" or "Data"; made of ManagementEvent if empty
+	RecipientAccountID string          `json:"recipientAccountId"`            // whose resource it is
+	ServiceDetails     json.RawMessage `json:"serviceEventDetails,omitempty"` // an object, of what the server did by itself
+	Category           string          `json:"eventCategory"`                 // "Management" or "Data"; made of ManagementEvent if empty
 }
 
 // AnonymousAccount is the account of whoever reads without a login, where that
@@ -40,13 +41,14 @@ const AnonymousAccount = "ANONYMOUS_PRINCIPAL"
 
 // Identity says who called.
 type Identity struct {
-	Type           string          `json:"type"`        // Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSAccount, Unknown
+	Type           string          `json:"type"`        // Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSAccount, AWSService, Unknown
 	PrincipalID    string          `json:"principalId"` // empty for nobody
 	ARN            string          `json:"arn,omitempty"`
 	AccountID      string          `json:"accountId,omitempty"`
 	AccessKeyID    string          `json:"accessKeyId,omitempty"`
 	UserName       string          `json:"userName,omitempty"`
 	SessionContext *SessionContext `json:"sessionContext,omitempty"` // of temporary credentials
+	InvokedBy      string          `json:"invokedBy,omitempty"`      // what of the service did it, if nobody called
 }
 
 // SessionContext says where temporary credentials come from.

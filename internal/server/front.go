@@ -48,7 +48,9 @@ func (s *Server) fronts(addresses *edge.Addresses) (*router, error) {
 func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses) (http.Handler, error) {
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
-			ecr.New(ecr.Config{Catalogue: s.catalogue, Issuer: s.authority, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
+			ecr.New(ecr.Config{
+				Catalogue: s.catalogue, Lifecycle: s.lifecycle, Issuer: s.authority, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL,
+			}),
 			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: s.authority, Addresses: addresses}),
 			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Principals: s.authority, Explainer: decider}),
 		},

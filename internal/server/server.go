@@ -29,6 +29,7 @@ import (
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/gc"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
@@ -55,6 +56,7 @@ type Server struct {
 	parts     Parts
 	catalogue *registry.Catalogue
 	directory *directory.Directory
+	lifecycle *lifecycle.Runner
 	handler   http.Handler
 	passes    []worker.Pass
 	authority *identity.Authority
@@ -87,6 +89,10 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Clock),
 		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
 	}
+	s.lifecycle = lifecycle.New(lifecycle.Config{
+		Meta: p.Meta, Logger: p.Logger, LayerGrace: p.Config.LayerGrace, Strict: p.Config.ECRStrict,
+		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor},
+	})
 	if err := s.directory.EnsureAccount(ctx, p.Config.Account, ownAccount); err != nil {
 		return nil, err
 	}
@@ -137,6 +143,7 @@ func (s *Server) background() []worker.Pass {
 		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
 		{Name: "record key uses", Every: time.Minute, Run: s.authority.FlushUses},
+		{Name: "run lifecycle policies", Every: 5 * time.Minute, Run: s.lifecycle.RunDue},
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 }

@@ -11,7 +11,7 @@
 //     the filter that it was given for, and for nothing else.
 //
 // It has no rules of its own: what may be put, moved or deleted is decided in
-// package registry, who may in package access.
+// package registry, what expires in package lifecycle, who may in package access.
 //
 // Sources: the ECR service model ("model" below), the ECR API reference and
 // user guide, and texts that clients of ECR have published.
@@ -26,6 +26,7 @@ import (
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -46,6 +47,7 @@ type Decider interface {
 // Config is what the front is made of. Every field must be set.
 type Config struct {
 	Catalogue *registry.Catalogue
+	Lifecycle *lifecycle.Runner
 	Issuer    Issuer
 	Access    Decider
 	Addresses *edge.Addresses

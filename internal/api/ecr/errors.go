@@ -48,6 +48,9 @@ var wordings = map[fault.Reason]wording{
 	}},
 	fault.RepositoryPolicyNotFound: {shape: "RepositoryPolicyNotFoundException", text: "Repository policy does not exist for the repository with name '{repository}'" + inRegistry},
 	fault.RegistryPolicyNotFound:   {shape: "RegistryPolicyNotFoundException", text: "Registry policy does not exist" + inRegistry},
+	fault.LifecyclePolicyNotFound:  {shape: "LifecyclePolicyNotFoundException", text: "Lifecycle policy does not exist for the repository with name '{repository}'" + inRegistry},
+	fault.LifecyclePreviewNotFound: {shape: "LifecyclePolicyPreviewNotFoundException", text: "Lifecycle policy preview does not exist for the repository with name '{repository}'" + inRegistry},
+	fault.LifecyclePreviewRunning:  {shape: "LifecyclePolicyPreviewInProgressException", text: "The previous lifecycle policy preview request for the repository with name '{repository}'" + inRegistry + " has not completed. Wait and try again."},
 	fault.LimitExceeded:            {shape: "LimitExceededException", text: "The quota of {limit} {quota} has been reached"},
 
 	fault.ImageNotFound:    {shape: "ImageNotFoundException", text: imageMissing},

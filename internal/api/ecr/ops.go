@@ -29,6 +29,11 @@ func (f *front) operations() []awsjson.Operation {
 		onRepository("SetRepositoryPolicy", "ecr:SetRepositoryPolicy", f.setRepositoryPolicy),
 		onRepository("GetRepositoryPolicy", "ecr:GetRepositoryPolicy", f.getRepositoryPolicy),
 		onRepository("DeleteRepositoryPolicy", "ecr:DeleteRepositoryPolicy", f.deleteRepositoryPolicy),
+		onRepository("PutLifecyclePolicy", "ecr:PutLifecyclePolicy", f.putLifecyclePolicy),
+		onRepository("GetLifecyclePolicy", "ecr:GetLifecyclePolicy", f.getLifecyclePolicy),
+		onRepository("DeleteLifecyclePolicy", "ecr:DeleteLifecyclePolicy", f.deleteLifecyclePolicy),
+		onRepository("StartLifecyclePolicyPreview", "ecr:StartLifecyclePolicyPreview", f.startLifecyclePolicyPreview),
+		onRepository("GetLifecyclePolicyPreview", "ecr:GetLifecyclePolicyPreview", f.getLifecyclePolicyPreview),
 		awsjson.Op("PutRegistryPolicy", "ecr:PutRegistryPolicy", awsjson.Everything, f.putRegistryPolicy),
 		awsjson.Op("GetRegistryPolicy", "ecr:GetRegistryPolicy", awsjson.Everything, f.getRegistryPolicy),
 		awsjson.Op("DeleteRegistryPolicy", "ecr:DeleteRegistryPolicy", awsjson.Everything, f.deleteRegistryPolicy),
@@ -57,8 +62,6 @@ func (f *front) operations() []awsjson.Operation {
 
 // notOffered are all other operations of the model.
 var notOffered = []string{
-	// Lifecycle policies.
-	"DeleteLifecyclePolicy", "GetLifecyclePolicy", "GetLifecyclePolicyPreview", "PutLifecyclePolicy", "StartLifecyclePolicyPreview",
 	// Scanning.
 	"BatchGetRepositoryScanningConfiguration", "DescribeImageScanFindings",
 	"GetRegistryScanningConfiguration", "PutRegistryScanningConfiguration", "StartImageScan",

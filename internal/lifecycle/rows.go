@@ -1,0 +1,18 @@
+package lifecycle
+
+import "github.com/lighterage/lighterage/internal/meta"
+
+// The rows of previews, for the fronts.
+type (
+	PreviewState  = meta.LifecyclePreview
+	PreviewResult = meta.PreviewResult
+	PreviewStatus = meta.PreviewStatus
+)
+
+// The statuses, for the fronts.
+const (
+	PreviewRunning  = meta.PreviewRunning
+	PreviewComplete = meta.PreviewComplete
+	PreviewFailed   = meta.PreviewFailed
+	PreviewExpired  = meta.PreviewExpired
+)
