@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -142,6 +143,7 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 	}
 	options := []func(*awsconfig.LoadOptions) error{
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(patience)), awsconfig.WithRegion(region), awsconfig.WithEC2IMDSClientEnableState(imds.ClientDisabled), awsconfig.WithRetryMaxAttempts(2),
+		awsconfig.WithLogger(logging.Nop{}), // what goes wrong is told once, in the end
 	}
 	if s.endpoint == running.URL && running.CA != "" {
 		ca, err := os.ReadFile(running.CA)
@@ -159,11 +161,17 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 		return nil, directoryError(c.DataDir, err)
 	}
 	if s.aws, err = awsconfig.LoadDefaultConfig(ctx, options...); err != nil {
+		if e, ok := errors.AsType[awsconfig.SharedConfigProfileNotExistError](err); ok {
+			return nil, fmt.Errorf("the AWS configuration has no profile %s; see AWS_PROFILE", e.Profile)
+		}
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
 	if _, err := s.aws.Credentials.Retrieve(ctx); err != nil {
-		if !hasAWS(environ) {
+		switch {
+		case !hasAWS(environ):
 			return nil, errNoCredentials
+		case config.Variable(environ, "AWS_ACCESS_KEY_ID") != "" && config.Variable(environ, "AWS_SECRET_ACCESS_KEY") == "":
+			return nil, errNoSecret
 		}
 		return nil, fmt.Errorf("AWS credentials: %w", err)
 	}
@@ -172,6 +180,8 @@ func (r *remote) open(ctx context.Context, out, stderr io.Writer) (*session, err
 }
 
 var errNoCredentials = errors.New("there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or name the server's data directory with --data-dir")
+
+var errNoSecret = errors.New("AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY, which goes with it")
 
 // directoryError says what is the matter with a data directory.
 func directoryError(dir string, err error) error {
@@ -257,12 +267,21 @@ func timeOf(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// input reads a file, or for "-" what comes in.
-func input(path string) (string, error) {
+// input reads a file, or for "-" what comes in, and says what to call it.
+func input(path string) (text, called string, err error) {
+	var b []byte
 	if path == "-" {
-		b, err := io.ReadAll(os.Stdin)
-		return string(b), err
+		called = "standard input"
+		b, err = io.ReadAll(os.Stdin)
+	} else {
+		called = path
+		b, err = os.ReadFile(path)
 	}
-	b, err := os.ReadFile(path)
-	return string(b), err
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if err != nil {
+		return "", called, usageError{fmt.Errorf("%s cannot be read: %w", called, err)}
+	}
+	return string(b), called, nil
 }

@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"regexp"
 	"strings"
+	"unicode"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"github.com/lighterage/lighterage/internal/client"
 )
 
 // refusal is what all services' errors tell.
@@ -22,8 +28,14 @@ func (s *session) friendly(err error) error {
 	if _, ok := errors.AsType[usageError](err); ok || err == nil {
 		return err
 	}
-	if r, ok := errors.AsType[refusal](err); ok && r.ErrorCode() != "" {
+	if r, ok := errors.AsType[refusal](err); ok && r.ErrorCode() != "" && r.ErrorCode() != unknownError {
 		return errors.New(oneLine(advice(r)))
+	}
+	if status := statusOf(err); status != 0 {
+		if status == http.StatusBadRequest && strings.HasPrefix(s.endpoint, "http://") {
+			return fmt.Errorf("the server at %s does not understand plain HTTP: begin its address with https://", s.endpoint)
+		}
+		return fmt.Errorf("what answers at %s is no Lighterage: it says %d %s", s.endpoint, status, http.StatusText(status))
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Errorf("the certificate of %s is not trusted (%w); name its CA with AWS_CA_BUNDLE", s.endpoint, e.Err)
@@ -38,6 +50,52 @@ func (s *session) friendly(err error) error {
 		err = e.Err
 	}
 	return errors.New(oneLine(err.Error()))
+}
+
+// unknownError is the SDK's code of an answer that is none of the service's.
+const unknownError = "UnknownError"
+
+// statusOf returns the status of an answer that is an error and none of an AWS
+// service's; 0 if that is not what went wrong.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return e.HTTPStatusCode()
+	}
+	return 0
+}
+
+// The sentence about an input that the service's model does not allow, and what
+// it says of lengths.
+var (
+	notAllowed = regexp.MustCompile(`^1 validation error detected: Value '(.*)' at '([A-Za-z]+)' failed to satisfy constraint: Member must (.*)$`)
+	tooLong    = regexp.MustCompile(`^have length less than or equal to (\d+)$`)
+	tooShort   = regexp.MustCompile(`^have length greater than or equal to (\d+)$`)
+)
+
+// inWords says what is wrong with an input, if that is what the sentence says.
+func inWords(sentence string) string {
+	m := notAllowed.FindStringSubmatch(sentence)
+	if m == nil {
+		return sentence
+	}
+	value, member, must := m[1], m[2], m[3]
+	must = tooLong.ReplaceAllString(must, "have at most $1 characters")
+	must = tooShort.ReplaceAllString(must, "have at least $1 characters")
+	must = strings.Replace(must, "satisfy regular expression pattern:", "match", 1)
+	if member == "path" {
+		must = "begin and end with a slash"
+	}
+	var words strings.Builder
+	for _, r := range member {
+		if unicode.IsUpper(r) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	return fmt.Sprintf("%q is no %s: it must %s", value, &words, must)
 }
 
 // advice words a refusal of the server's.
@@ -55,5 +113,5 @@ func advice(r refusal) string {
 	if r.ErrorMessage() == "" {
 		return r.ErrorCode()
 	}
-	return r.ErrorMessage()
+	return inWords(r.ErrorMessage())
 }

@@ -158,6 +158,79 @@ func TestAUserFromTheFirstCommandToTheLast(t *testing.T) {
 	s.fails("there is no policy TeamPull", "policy", "attach", "TeamPull", "--user=bob")
 }
 
+// TestADocumentIsWrongSomewhere says so before the server does, and in its words
+// too.
+func TestADocumentIsWrongSomewhere(t *testing.T) {
+	s := newShell(t)
+	tests := []struct{ name, document, want string }{
+		{"no JSON", "{\n  \"Version\": 2012-10-17\n}", ":2:18: invalid character '-' after object key:value pair (IAM says: Syntax errors in policy.)"},
+		{"an element", "{\"Statement\": {\n\t\"Actions\": \"ecr:*\"}}", `:2:2: "Actions" is no element of a statement; did you mean Action? (IAM says: Syntax errors in policy.)`},
+		{"a resource behind letters of several bytes", `{"Id": "größe", "Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "prod"}}`,
+			`:1:102: Resource prod must be in ARN format or "*".`},
+		{"the older language", `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`, ":1:1: Policy document must be version 2012-10-17 or greater."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := file(t, tt.document)
+			if got, want := said(t, 1, "policy", "create", "P", path, "--data-dir="+s.Dir), "lighterage: "+path+tt.want+"\n"; got != want {
+				t.Errorf("said %q, want %q", got, want)
+			}
+		})
+	}
+	if got := said(t, 2, "policy", "create", "P", filepath.Join(s.Dir, "none.json"), "--data-dir="+s.Dir); !strings.Contains(got, "none.json cannot be read: no such file or directory") {
+		t.Errorf("said %q", got)
+	}
+}
+
+func TestPolicyGet(t *testing.T) {
+	s := newShell(t)
+	s.ok("policy", "create", "TeamPull", file(t, pull))
+	for _, called := range []string{"TeamPull", "arn:aws:iam::000000000000:policy/TeamPull"} {
+		if diff := cmp.Diff(pull+"\n", s.ok("policy", "get", called)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", called, diff)
+		}
+	}
+	var got struct {
+		policyView
+		Document struct {
+			Version   string
+			Statement []struct{ Sid string }
+		}
+	}
+	s.json(&got, "policy", "get", "TeamPull")
+	if got.Name != "TeamPull" || got.Version != "v1" || got.Document.Version != "2012-10-17" || got.Document.Statement[0].Sid != "Login" {
+		t.Errorf("printed %+v", got)
+	}
+	if got := s.ok("policy", "get", "ReadOnlyAccess"); !strings.Contains(got, `"ecr:BatchGetImage"`) && !strings.Contains(got, `"ecr:BatchGet*"`) {
+		t.Errorf("AWS's policy: %q", got)
+	}
+	s.fails("there is no policy Other", "policy", "get", "Other")
+	s.ok("policy", "create", "Drawing", file(t, strings.Replace(pull, "team/*", "team/\u009b2J*", 1)))
+	if got := s.ok("policy", "get", "Drawing"); !strings.Contains(got, `team/\u009b2J*`) {
+		t.Errorf("a document draws on the terminal: %q", got)
+	}
+}
+
+// TestInputsThatTheServerRefuses are told in a sentence.
+func TestInputsThatTheServerRefuses(t *testing.T) {
+	s := newShell(t)
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a user's name", []string{"user", "create", "bad name!"}, `"bad name!" is no user name: it must match [\w+=,.@-]+`},
+		{"a long name", []string{"user", "create", strings.Repeat("x", 65)}, `x" is no user name: it must have at most 64 characters`},
+		{"no name", []string{"account", "create", ""}, `"" is no account name: it must have at least 1 characters`},
+		{"an account", []string{"token", "revoke", "--account=12"}, `"12" is no account id: it must match [0-9]{12}`},
+		{"a key", []string{"key", "delete", "X"}, `"X" is no access key id: it must have at least 16 characters`},
+		{"a path", []string{"user", "create", "bob", "--path=x"}, `"x" is no path: it must begin and end with a slash`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { s.fails(tt.want, tt.args...) })
+	}
+}
+
 func TestPolicySimulate(t *testing.T) {
 	s := newShell(t)
 	s.ok("user", "create", "bob")
@@ -266,6 +339,11 @@ func TestWhichServerIsMeant(t *testing.T) {
 			nil, 1, "the server does not know the access key"},
 		{"a wrong secret", map[string]string{"LIGHTERAGE_ENDPOINT": s.URL, "AWS_ACCESS_KEY_ID": s.Root.AccessKeyID, "AWS_SECRET_ACCESS_KEY": "x"},
 			nil, 1, "the signature is wrong"},
+		{"a key without its secret", map[string]string{"LIGHTERAGE_ENDPOINT": s.URL, "AWS_ACCESS_KEY_ID": s.Root.AccessKeyID},
+			nil, 1, "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY"},
+		{"a profile that is not there", map[string]string{"LIGHTERAGE_ENDPOINT": s.URL, "AWS_PROFILE": "theirs"}, nil, 1, "no profile theirs"},
+		{"HTTPS where HTTP is spoken", nil, []string{"--data-dir=" + s.Dir, "--endpoint=https" + strings.TrimPrefix(s.URL, "http")}, 1, "begin its address with http://"},
+		{"something else", nil, []string{"--data-dir=" + s.Dir, "--endpoint=" + s.URL + "/elsewhere"}, 1, "is no Lighterage: it says 404 Not Found"},
 		{"the directory's key beats the environment's", map[string]string{"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN000000000", "AWS_SECRET_ACCESS_KEY": "x"},
 			[]string{"--data-dir=" + s.Dir}, 0, "USER"},
 	}
@@ -404,6 +482,12 @@ func TestTheServersOwnCAIsTrusted(t *testing.T) {
 	}
 	for _, args := range [][]string{{"user", "list"}, {"account", "list"}} { // the SDK's client and ours
 		said(t, 0, append(args, "--data-dir="+s.Dir)...)
+		t.Run(args[0]+" in the clear", func(t *testing.T) {
+			got := said(t, 1, append(args, "--data-dir="+s.Dir, "--endpoint=http://"+s.Host)...)
+			if !strings.Contains(got, "does not understand plain HTTP: begin its address with https://") {
+				t.Errorf("said %q", got)
+			}
+		})
 		t.Run(args[0]+" without the directory", func(t *testing.T) {
 			t.Setenv("AWS_ACCESS_KEY_ID", s.Root.AccessKeyID)
 			t.Setenv("AWS_SECRET_ACCESS_KEY", s.Root.SecretAccessKey.Reveal())

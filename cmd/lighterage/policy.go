@@ -2,20 +2,25 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/spf13/cobra"
+
+	"github.com/lighterage/lighterage/internal/policy"
 )
 
 func newPolicy() *cobra.Command {
-	return group("policy", "Make, list, delete, attach and try policies",
-		newPolicyCreate, newPolicyList, newPolicyDelete, newPolicyAttach, newPolicyDetach, newPolicySimulate)
+	return group("policy", "Make, show, list, delete, attach and try policies",
+		newPolicyCreate, newPolicyGet, newPolicyList, newPolicyDelete, newPolicyAttach, newPolicyDetach, newPolicySimulate)
 }
 
 // policyView is a managed policy as commands print it.
@@ -35,8 +40,11 @@ func newPolicyCreate(r *remote) *cobra.Command {
 	var path, description string
 	cmd := r.command("create", "Make a managed policy from a JSON document; - is the standard input", []string{"NAME", "FILE"},
 		func(ctx context.Context, s *session, args []string) error {
-			document, err := input(args[1])
+			document, called, err := input(args[1])
 			if err != nil {
+				return err
+			}
+			if err := checkDocument(called, document); err != nil {
 				return err
 			}
 			out, err := s.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{
@@ -51,6 +59,65 @@ func newPolicyCreate(r *remote) *cobra.Command {
 	cmd.Flags().StringVar(&path, "path", "", "`path` that begins and ends with a slash (default: /)")
 	cmd.Flags().StringVar(&description, "description", "", "`text` about it")
 	return cmd
+}
+
+// checkDocument refuses what the server would, but says where it is wrong.
+func checkDocument(file, document string) error {
+	_, err := policy.Parse(policy.Managed, document)
+	wrong, ok := errors.AsType[*policy.Error](err)
+	if !ok {
+		return err
+	}
+	before := document[:wrong.At]
+	line := strings.Count(before, "\n") + 1
+	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+	if wrong.Detail == "" {
+		return fmt.Errorf("%s:%d:%d: %s", file, line, column, wrong.Sentence)
+	}
+	return fmt.Errorf("%s:%d:%d: %s (IAM says: %s)", file, line, column, wrong.Detail, wrong.Sentence)
+}
+
+func newPolicyGet(r *remote) *cobra.Command {
+	return r.command("get", "Print the document of a managed policy, as its default version has it", []string{"POLICY"},
+		func(ctx context.Context, s *session, args []string) error {
+			arn, err := s.policyARN(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			p, err := s.iam.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: arn})
+			if err != nil {
+				return err
+			}
+			version, err := s.iam.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: arn, VersionId: p.Policy.DefaultVersionId})
+			if err != nil {
+				return err
+			}
+			document, err := url.PathUnescape(aws.ToString(version.PolicyVersion.Document))
+			if err != nil {
+				return fmt.Errorf("document of %s: %w", *arn, err)
+			}
+			if s.json {
+				return s.show(struct {
+					policyView
+					Document json.RawMessage `json:"document"`
+				}{viewPolicy(*p.Policy), json.RawMessage(quiet(document))}, table{})
+			}
+			_, err = fmt.Fprintln(s.out, strings.TrimRight(quiet(document), "\n"))
+			return err
+		})
+}
+
+// quiet escapes, as JSON may, what would draw on the terminal.
+func quiet(document string) string {
+	var b strings.Builder
+	for _, r := range document {
+		if 0x7f <= r && r < 0xa0 {
+			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // scopes are what policy list can list.

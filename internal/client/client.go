@@ -94,11 +94,11 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if answer.StatusCode != http.StatusOK { // what came of it tells enough
+		return refusal(answer.StatusCode, text)
+	}
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", operation, err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		return refusal(answer.StatusCode, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return &Error{Status: answer.StatusCode}

@@ -107,6 +107,20 @@ func TestCallErrors(t *testing.T) {
 	}
 }
 
+// TestARefusalWhoseBodyBreaksOffIsOne: a server for HTTPS answers what comes in
+// the clear, and hangs up.
+func TestARefusalWhoseBodyBreaksOffIsOne(t *testing.T) {
+	c := open(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, "Client sent")
+	})
+	got, ok := errors.AsType[*client.Error](c.Call(context.Background(), "Play", struct{}{}, &struct{}{}))
+	if !ok || got.Status != http.StatusBadRequest {
+		t.Errorf("got %v, want an *Error of status 400", got)
+	}
+}
+
 func TestNoErrorShowsTheSecret(t *testing.T) {
 	c := open(t, nil)
 	c.HTTP = http.DefaultClient

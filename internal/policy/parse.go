@@ -112,13 +112,13 @@ func syntax(at int, detail string) *Error { return &Error{syntaxErrors, at, deta
 
 // unknown is a member that is no element.
 func (d *Document) unknown(m member, of string, known ...string) *Error {
-	detail := strconv.Quote(m.name) + " is no element of " + of
+	hint := ", which has " + strings.Join(known, ", ")
 	for _, k := range known {
-		if strings.EqualFold(strings.TrimSuffix(k, "s"), strings.TrimSuffix(m.name, "s")) {
-			detail += "; did you mean " + k + "?"
+		if strings.EqualFold(k, strings.TrimSuffix(m.name, "s")) {
+			hint = "; did you mean " + k + "?"
 		}
 	}
-	return &Error{d.either(syntaxErrors, unknownField+m.name), m.at, detail}
+	return &Error{d.either(syntaxErrors, unknownField+m.name), m.at, strconv.Quote(m.name) + " is no element of " + of + hint}
 }
 
 // outline reads the elements by their names and types.
