@@ -17,14 +17,15 @@ import (
 	"github.com/lighterage/lighterage/internal/server"
 )
 
-const auditHelp = `Audit searches the audit trail in the data directory, newest first. The server
-may run or not.
+const auditHelp = `Audit searches the audit trail in the data directory, newest first: all of its
+files, in the order of time. The server may run or not.
 
 In --principal, --repository and --action, * stands for any text and ? for any
 one character. --principal is an ARN, a name, an access key id or a unique id;
 --repository a name or an ARN; --action as PutImage or ecr:PutImage; --outcome is
-ok, denied or error. Times are as 2026-11-21, 2026-11-21T08:00:00Z, or how long
-ago: 90m, 24h.`
+ok, denied or error. What strangers were refused beyond a rate is counted in
+FailedLogins events, of which --json tells all. Times are as 2026-11-21,
+2026-11-21T08:00:00Z, or how long ago: 90m, 24h.`
 
 func newAudit() *cobra.Command {
 	var q audit.Query

@@ -155,3 +155,41 @@ func TestSecretsAreNotInTheTrail(t *testing.T) {
 		t.Errorf("a wrong signature is of %+v", failed.Identity)
 	}
 }
+
+// createRole makes a role that users of the account may take on, and returns its
+// ARN.
+func createRole(t *testing.T, s *testkit.Server, name string) string {
+	t.Helper()
+	out, err := iam.NewFromConfig(s.AWS()).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"sts:AssumeRole"}}`)})
+	must(t, err)
+	return *out.Role.Arn
+}
+
+// TestARoleThatIsTakenOn is in the trail with the key that was given, so that
+// what is done with it can be followed to whom it was given to.
+func TestARoleThatIsTakenOn(t *testing.T) {
+	s := testkit.Start(t)
+	l := newTrail(t, s)
+	role := createRole(t, s, "ci")
+	bob := root(s).hire(t, "bob", statements("Allow sts:AssumeRole *"))
+	l.next()
+	got, err := bob.sts().AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("job-7")})
+	must(t, err)
+	events := l.next()
+	if len(events) != 1 {
+		t.Fatalf("in the trail is %q", summary(events))
+	}
+	e := events[0]
+	if e.Name != "AssumeRole" || e.Identity.UserName != "bob" || !e.ReadOnly || e.Outcome() != audit.OK {
+		t.Errorf("the event is %+v", e)
+	}
+	for _, want := range []string{*got.Credentials.AccessKeyId, *got.AssumedRoleUser.Arn} {
+		if !strings.Contains(string(e.ResponseElements), want) {
+			t.Errorf("it is without %s: %s", want, e.ResponseElements)
+		}
+	}
+	if text := l.text(); bytes.Contains(text, []byte(*got.Credentials.SecretAccessKey)) || bytes.Contains(text, []byte(*got.Credentials.SessionToken)) {
+		t.Error("the trail has a secret")
+	}
+}
