@@ -68,6 +68,7 @@ var table = []row{
 
 	{"internal/api/awsmodel", nil},
 	{"internal/api/awsmodel/*", []string{"internal/api/awsmodel"}},
+	{"internal/api/apitest", nil},
 	{"internal/api/awsplan", []string{"words", "internal/api/awsmodel"}},
 	{"internal/api/awsjson", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
 	{"internal/api/awsquery", []string{"words", "internal/edge", "internal/identity", "internal/access", "internal/api/awsmodel", "internal/api/awsplan"}},
@@ -83,7 +84,7 @@ var table = []row{
 	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
 
 	{"internal/archtest", nil},
-	{"internal/testkit", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/server"}},
+	{"internal/testkit", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/api/apitest", "internal/config", "internal/worker", "internal/server"}},
 }
 
 // place says that an import, or some names of it, stands only in the packages

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/testkit"
 )
 
@@ -61,12 +62,12 @@ func TestRoutes(t *testing.T) {
 // TestBehindAProxy signs for a host that the trusted proxy replaced.
 func TestBehindAProxy(t *testing.T) {
 	s := testkit.Start(t, testkit.Setting("trusted-proxies", "127.0.0.0/8"))
-	proxy := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	proxy := &http.Client{Transport: apitest.Whole(roundTrip(func(r *http.Request) (*http.Response, error) {
 		r.Header.Set("X-Forwarded-Host", r.URL.Host)
 		r.Header.Set("X-Forwarded-Proto", r.URL.Scheme)
 		r.URL.Host, r.URL.Scheme, r.Host = s.Host, "http", "inner.test"
 		return http.DefaultTransport.RoundTrip(r)
-	})}
+	}))}
 	c := s.ECR(func(o *ecr.Options) { o.BaseEndpoint, o.HTTPClient = aws.String("https://reg.test"), proxy })
 	out, err := c.CreateRepository(context.Background(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("team/app")})
 	if err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/lighteragemodel"
 	"github.com/lighterage/lighterage/internal/client"
 	"github.com/lighterage/lighterage/internal/sigv4"
@@ -87,7 +88,7 @@ func root(s *testkit.Server) person {
 
 func (p person) aws() aws.Config {
 	c := aws.Config{
-		Region: p.region, BaseEndpoint: aws.String(p.s.URL), RetryMaxAttempts: 1,
+		Region: p.region, BaseEndpoint: aws.String(p.s.URL), RetryMaxAttempts: 1, HTTPClient: apitest.NewClient(),
 		Credentials: credentials.NewStaticCredentialsProvider(p.key, p.secret, p.token),
 	}
 	if p.client != nil {

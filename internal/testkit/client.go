@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/lightsail"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/lighterage/lighterage/internal/api/apitest"
 )
 
 // AWS is what the SDK's clients are made of: the root key, the server's
@@ -26,6 +28,7 @@ func (s *Server) AWS() aws.Config {
 		Credentials:      credentials.NewStaticCredentialsProvider(s.Root.AccessKeyID, s.Root.SecretAccessKey.Reveal(), ""),
 		BaseEndpoint:     aws.String(s.URL),
 		RetryMaxAttempts: 1,
+		HTTPClient:       apitest.NewClient(),
 	}
 }
 

@@ -23,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/lightsail"
+
+	"github.com/lighterage/lighterage/internal/api/apitest"
 )
 
 const (
@@ -226,6 +228,7 @@ func (s *server) config() aws.Config {
 		Credentials:  credentials.NewStaticCredentialsProvider(keyID, secret, ""),
 		// A test wants to see the first answer.
 		RetryMaxAttempts: 1,
+		HTTPClient:       apitest.NewClient(),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
 	"github.com/lighterage/lighterage/internal/edge"
 )
@@ -34,6 +35,7 @@ func TestSDKTalksToIt(t *testing.T) {
 		BaseEndpoint: &server.URL,
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		Retryer:      aws.NopRetryer{},
+		HTTPClient:   apitest.NewClient(),
 	})
 	ctx := context.Background()
 

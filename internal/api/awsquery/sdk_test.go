@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/stsmodel"
@@ -154,7 +155,7 @@ func address(t *testing.T) string {
 
 func iamClient(t *testing.T) *iam.Client {
 	return iam.New(iam.Options{
-		Region: "eu-west-1", BaseEndpoint: new(address(t)), Retryer: aws.NopRetryer{},
+		Region: "eu-west-1", BaseEndpoint: new(address(t)), Retryer: aws.NopRetryer{}, HTTPClient: apitest.NewClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	})
 }
@@ -259,7 +260,7 @@ func wantStatus(t *testing.T, err error, status int, code string) {
 }
 
 func TestSDKCallsWithoutASignature(t *testing.T) {
-	client := sts.New(sts.Options{Region: "eu-west-1", BaseEndpoint: new(address(t)), Retryer: aws.NopRetryer{}})
+	client := sts.New(sts.Options{Region: "eu-west-1", BaseEndpoint: new(address(t)), Retryer: aws.NopRetryer{}, HTTPClient: apitest.NewClient()})
 	assume := func(token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 		return client.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{
 			RoleArn: new("arn:aws:iam::123456789012:role/r"), RoleSessionName: new("session"), WebIdentityToken: &token,

@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
 	"github.com/lighterage/lighterage/internal/api/ecr"
@@ -161,6 +162,7 @@ func (w *world) client(region, keyID string) *sdk.Client {
 		BaseEndpoint: new("http://" + w.host),
 		Credentials:  credentials.NewStaticCredentialsProvider(keyID, secret, ""),
 		Retryer:      aws.NopRetryer{},
+		HTTPClient:   apitest.NewClient(),
 	})
 }
 

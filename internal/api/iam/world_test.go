@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/iammodel"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/iam"
@@ -154,6 +155,7 @@ func (w *world) as(c identity.Caller) *sdk.Client {
 		Region: "eu-west-1", BaseEndpoint: aws.String(w.url),
 		Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""),
 		Retryer:     aws.NopRetryer{},
+		HTTPClient:  apitest.NewClient(),
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/lightsail"
 	"github.com/lighterage/lighterage/internal/blob/disk"
@@ -109,7 +110,7 @@ func open(t *testing.T) *world {
 
 func (w *world) client(region, secret string) *sdk.Client {
 	return sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: &w.server.URL, RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: &w.server.URL, RetryMaxAttempts: 1, HTTPClient: apitest.NewClient(),
 		Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
 	})
 }

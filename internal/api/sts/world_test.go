@@ -19,6 +19,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/apitest"
 	"github.com/lighterage/lighterage/internal/api/awsquery"
 	"github.com/lighterage/lighterage/internal/api/sts"
 	"github.com/lighterage/lighterage/internal/edge"
@@ -163,6 +164,7 @@ func (w *world) options(id, secret, token string) sdk.Options {
 		Region:       "eu-west-1",
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, token),
 		Retryer:      aws.NopRetryer{},
+		HTTPClient:   apitest.NewClient(),
 	}
 }
 
