@@ -38,8 +38,11 @@ Exit codes:
   1  could not go on: an address in use, or a second signal
   2  the command line, a setting or a root credential cannot be used
   3  a directory or store cannot be used: in use by another process, read-only,
-     full, not the one that belongs to the other, a failed commit or sync, or
-     a database that another server has taken
+     full, not the one that belongs to the other, a failed commit or sync, a
+     database that another server has taken, or a PostgreSQL server or AWS KMS
+     that refuses or does not answer
+
+A start that ends with 2 leaves no data directory that was not there before.
 
 Quotas (--quotas name=number,…) and their defaults:
   %s`

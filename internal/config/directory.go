@@ -62,6 +62,9 @@ func missing(dir string) []string {
 	}
 }
 
+// Exists reports whether the directory is there.
+func Exists(dir string) bool { return len(missing(dir)) == 0 }
+
 // Close lets other processes have the directory.
 func (l *DirectoryLock) Close() error { return l.file.Close() }
 

@@ -26,6 +26,9 @@ func TestAStartThatCannotBeLeavesNothing(t *testing.T) {
 	away := "127.0.0.1:1"
 	aKey := seal.Generate()
 	database := metatest.StartPostgres(t).NewDatabase(t)
+	used := t.TempDir()
+	usedDatabase := "--database=sqlite:" + filepath.Join(t.TempDir(), "used.db")
+	start(t, settings(t, used, usedDatabase)).end(t)
 	kms := keyService(t)
 	kms.Refuse("AccessDeniedException", "Decrypt")
 	for _, tt := range []struct {
@@ -56,6 +59,9 @@ func TestAStartThatCannotBeLeavesNothing(t *testing.T) {
 		{"the audit trail is a file", []string{"--audit=file:" + file}, nil, false, "cannot use directory " + file + ": not a directory"},
 		{"the database is below a file", []string{"--database=sqlite:" + file + "/a.db"}, nil, false, "cannot use directory " + file + ": not a directory"},
 		{"the database is a directory", []string{"--database=sqlite:" + filepath.Dir(file)}, nil, false, "is a directory"},
+		{"a database that has other layers", []string{usedDatabase}, nil, false, "is not the one that belongs to the database"},
+		{"a database that has another master key", []string{usedDatabase, "--storage=file:" + used + "/blobs", "--master-key=env:A"}, []string{"A=" + aKey}, true, "is not the key of this catalogue's secrets"},
+		{"a database that has a master key, which is not given", []string{usedDatabase, "--storage=file:" + used + "/blobs"}, nil, true, "has no file master-key"},
 		{"a database URL that cannot be read", []string{"--database=postgres://127.0.0.1/x?sslmode=always"}, nil, true, "database (from --database)"},
 		{"the database's server is away", []string{"--database=postgres://me:hush-hush@" + away + "/x?sslmode=disable"}, nil, false, "PostgreSQL at " + away},
 		{"the database is not there", []string{"--database=" + strings.Replace(database, "/test1", "/none", 1)}, nil, false, "there is no database none"},

@@ -74,13 +74,14 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 			err = &StoreError{closed}
 		}
 	}()
+	sealer, err := MasterKey(ctx, c, keys, stores.Meta, l.Logger)
+	if err != nil {
+		stores.undo()
+		return err
+	}
 	root, err := rootKey(c, l)
 	if err != nil {
 		return storeError(err)
-	}
-	sealer, err := MasterKey(ctx, c, keys, stores.Meta, l.Logger)
-	if err != nil {
-		return err
 	}
 	trail, closer, err := OpenTrail(c, l.Stdout, l.Clock)
 	if err != nil {

@@ -68,12 +68,14 @@ func (s *Stores) Close() error {
 	return failed
 }
 
-// undo is Close where there is another error to tell.
+// undo is Close where there is another error to tell; Close after it does
+// nothing.
 func (s *Stores) undo() {
 	_ = s.release()
 	for _, l := range slices.Backward(s.directories) {
 		_ = l.Undo()
 	}
+	*s = Stores{}
 }
 
 // release closes all but the directories.
@@ -111,12 +113,19 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		return err
 	}
 	s.Meta = db
+	id, at, err := s.identity(ctx)
+	if err != nil {
+		return fmt.Errorf("read the database's identity: %w", err)
+	}
+	if at != nil && !config.Exists(c.Storage.Path) {
+		return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
+	}
 	blobs, err := disk.Open(c.Storage.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
 	if err != nil {
 		return err
 	}
 	s.Blobs = blobs
-	return s.bind(ctx, c)
+	return s.bind(ctx, c, id, at)
 }
 
 // directories are those that one server has for itself: the data directory,
@@ -155,14 +164,12 @@ func openMeta(ctx context.Context, p config.Place, o sqlstore.Options) (meta.Sto
 // empty directory, such as a volume that is not mounted, for the store.
 const witness = "blob-store-witness"
 
-var errStranger = errors.New("is not the one that belongs to the database: it is empty, another one's, or not mounted")
+var errStranger = errors.New("is not the one that belongs to the database: it is empty or not there, another one's, or not mounted")
 
-// bind refuses two stores of which one belongs to another, or was restored
-// without the other; two new ones it binds to each other.
-func (s *Stores) bind(ctx context.Context, c config.Config) error {
-	var id string
-	var at []byte
-	err := s.Meta.View(ctx, func(tx meta.Tx) error {
+// identity returns what the metadata store calls itself, and the location of
+// its witness, nil if it has none.
+func (s *Stores) identity(ctx context.Context) (id string, at []byte, err error) {
+	err = s.Meta.View(ctx, func(tx meta.Tx) error {
 		store, generation, err := tx.Identity()
 		id = fmt.Sprintf("%s %d", store, generation)
 		if err != nil {
@@ -173,9 +180,12 @@ func (s *Stores) bind(ctx context.Context, c config.Config) error {
 		}
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("read the database's identity: %w", err)
-	}
+	return id, at, err
+}
+
+// bind refuses two stores of which one belongs to another, or was restored
+// without the other; two new ones it binds to each other.
+func (s *Stores) bind(ctx context.Context, c config.Config, id string, at []byte) error {
 	if at != nil {
 		r, err := s.Blobs.Open(ctx, name.Location(at))
 		if errors.Is(err, blob.ErrNotFound) {
