@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"regexp"
 	"strings"
 	"unicode"
@@ -32,10 +31,10 @@ func (s *session) friendly(err error) error {
 		return errors.New(oneLine(advice(r)))
 	}
 	if status := statusOf(err); status != 0 {
-		if status == http.StatusBadRequest && strings.HasPrefix(s.endpoint, "http://") {
+		if status == badRequest && strings.HasPrefix(s.endpoint, "http://") {
 			return fmt.Errorf("the server at %s does not understand plain HTTP: begin its address with https://", s.endpoint)
 		}
-		return fmt.Errorf("what answers at %s is no Lighterage: it says %d %s", s.endpoint, status, http.StatusText(status))
+		return fmt.Errorf("%s: %w", s.endpoint, &client.Error{Status: status})
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Errorf("the certificate of %s is not trusted (%w); name its CA with AWS_CA_BUNDLE", s.endpoint, e.Err)
@@ -51,6 +50,9 @@ func (s *session) friendly(err error) error {
 	}
 	return errors.New(oneLine(err.Error()))
 }
+
+// badRequest is what a server for HTTPS answers to HTTP.
+const badRequest = 400
 
 // unknownError is the SDK's code of an answer that is none of the service's.
 const unknownError = "UnknownError"

@@ -343,7 +343,7 @@ func TestWhichServerIsMeant(t *testing.T) {
 			nil, 1, "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY"},
 		{"a profile that is not there", map[string]string{"LIGHTERAGE_ENDPOINT": s.URL, "AWS_PROFILE": "theirs"}, nil, 1, "no profile theirs"},
 		{"HTTPS where HTTP is spoken", nil, []string{"--data-dir=" + s.Dir, "--endpoint=https" + strings.TrimPrefix(s.URL, "http")}, 1, "begin its address with http://"},
-		{"something else", nil, []string{"--data-dir=" + s.Dir, "--endpoint=" + s.URL + "/elsewhere"}, 1, "is no Lighterage: it says 404 Not Found"},
+		{"something else", nil, []string{"--data-dir=" + s.Dir, "--endpoint=" + s.URL + "/elsewhere"}, 1, "/elsewhere: the answer is 404 Not Found, not one of a Lighterage server"},
 		{"the directory's key beats the environment's", map[string]string{"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN000000000", "AWS_SECRET_ACCESS_KEY": "x"},
 			[]string{"--data-dir=" + s.Dir}, 0, "USER"},
 	}
