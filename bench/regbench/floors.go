@@ -129,14 +129,18 @@ func (rs results) judge(s sides) judgement {
 	for _, f := range floors {
 		share, ok := f.by.share(rs, f.work, s)
 		switch {
-		case !ok:
+		case !ok && len(rs.of(f.work, s.ours)) > 0:
 			j.unknown = append(j.unknown, fmt.Sprintf("%s by %s", f.work, f.by.name))
+			continue
+		case !ok:
+			j.unknown = append(j.unknown, f.work)
 			continue
 		case share < f.least:
 			j.missed = append(j.missed, fmt.Sprintf("%s is %.2f of %s, floor %.2f", f.work, share, f.by.name, f.least))
 		}
 		j.measured++
 	}
+	j.unknown = slices.Compact(j.unknown)
 	for _, work := range rs.works() {
 		if mine := rs.of(work, s.ours); len(mine) > 0 {
 			j.missed = append(j.missed, mine.faults(work)...)

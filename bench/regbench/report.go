@@ -40,7 +40,7 @@ func (rs results) verdict(w io.Writer, who sides) error {
 	j := rs.judge(who)
 	fmt.Fprintln(w)
 	if len(j.unknown) > 0 {
-		fmt.Fprintf(w, "not measured: %s\n\n", strings.Join(j.unknown, "; "))
+		fmt.Fprintf(w, "not measured: %s\n\n", strings.Join(j.unknown, ", "))
 	}
 	for _, m := range j.missed {
 		fmt.Fprintln(w, "MISSED:", m)

@@ -26,7 +26,8 @@ func TestReportJudgesByTheRoundsRatio(t *testing.T) {
 	}{
 		{"a round on a slow machine counts as any other", fine,
 			"| W5 | HEAD manifest by tag | 10.5 | 33.0 | 55.0 | 6.00 | 4.50 | 0.60 | 4.50 | 3 × the best peer, 0.45 × the ceiling |", false},
-		{"what was not run is named", fine, "W9a by olareg", false},
+		{"what was not run is named", fine, "W8, W9a, W9b, W11,", false},
+		{"what lacks its measure is named with it", fine + `{"peer":"lighterage","round":1,"workload":"W9a","ops_per_s":1}` + "\n", "W9a by olareg, W9a by the ceiling, W9b,", false},
 		{"all that was measured is counted", fine, "2 floors measured, all kept", false},
 		{"a missed floor by the ceiling", slow, "MISSED: W5 is 0.35 of the ceiling, floor 0.45", true},
 		{"a missed floor by peers, of which each round has its best", slow, "MISSED: W5 is 1.75 of the best peer, floor 3.00", true},
