@@ -25,6 +25,7 @@ import (
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/policy"
@@ -69,6 +70,7 @@ func requests() []request {
 	}
 	pull := `{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"ecr:BatchGetImage\"}}`
 	forAll := strings.Replace(pull, `\"Action\"`, `\"Resource\":\"*\",\"Action\"`, 1)
+	expiry := `{\"rules\":[{\"rulePriority\":1,\"selection\":{\"tagStatus\":\"any\",\"countType\":\"imageCountMoreThan\",\"countNumber\":2},\"action\":{\"type\":\"expire\"}}]}`
 	image, digests := `,"imageIds":[{"imageTag":"v1"}]`, `,"layerDigests":["`+someDigest+`"]`
 	return []request{
 		onRegistry("DescribeRegistry", "{}"),
@@ -82,6 +84,11 @@ func requests() []request {
 		onRepository("SetRepositoryPolicy", `,"force":true,"policyText":"`+pull+`"`),
 		onRepository("GetRepositoryPolicy", ""),
 		onRepository("DeleteRepositoryPolicy", ""),
+		onRepository("PutLifecyclePolicy", `,"lifecyclePolicyText":"`+expiry+`"`),
+		onRepository("GetLifecyclePolicy", ""),
+		onRepository("DeleteLifecyclePolicy", ""),
+		onRepository("StartLifecyclePolicyPreview", `,"lifecyclePolicyText":"`+expiry+`"`),
+		onRepository("GetLifecyclePolicyPreview", ""),
 		onRegistry("PutRegistryPolicy", `{"policyText":"`+forAll+`"}`),
 		onRegistry("GetRegistryPolicy", "{}"),
 		onRegistry("DeleteRegistryPolicy", "{}"),
@@ -155,7 +162,7 @@ func (d *doors) openDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.services = []awsjson.Service{
-		ecr.New(ecr.Config{Catalogue: catalogue, Issuer: d, Access: d.Decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
+		ecr.New(ecr.Config{Catalogue: catalogue, Lifecycle: expiryOf(d.store, catalogue, log), Issuer: d, Access: d.Decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
 		lightsail.New(lightsail.Config{
 			Services: containers.New(containers.Config{Meta: d.store, Repositories: catalogue, PushTTL: time.Hour}), Issuer: d, Addresses: addresses,
 		}),
@@ -175,6 +182,16 @@ func registryOf(store meta.Store, blobs *disk.Store, clock func() time.Time, log
 		LayerGrace: time.Hour, UploadTTL: time.Hour, PushTTL: time.Hour, URLTTL: time.Hour,
 	})
 }
+
+func expiryOf(store meta.Store, catalogue *registry.Catalogue, log *slog.Logger) *lifecycle.Runner {
+	return lifecycle.New(lifecycle.Config{Meta: store, Logger: log, LayerGrace: time.Hour, FlushPulls: catalogue.FlushPulls, Journal: unwritten{}})
+}
+
+// unwritten is the journal of lifecycle policies.
+type unwritten struct{}
+
+func (unwritten) Ready() error               { return nil }
+func (unwritten) Record(lifecycle.Execution) {}
 
 func (d *doors) caller(header string) (identity.Caller, error) {
 	i, err := strconv.Atoi(header)
@@ -207,8 +224,7 @@ func (d *doors) VerifyDownload(string) (identity.Download, error) {
 func (d *doors) IssueToken(context.Context, identity.Caller, identity.Scope, name.Region) (identity.Token, error) {
 	return identity.Token{ExpiresAt: noon}, nil
 }
-func (d *doors) AccessVersion(context.Context) (int64, error) { return 1, nil }
-func (d *doors) IssueDownload(identity.Download) string       { return "" }
+func (d *doors) IssueDownload(identity.Download) string { return "" }
 
 // denied sends the request and reports whether the answer is no for who the
 // caller is.

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"crypto/subtle"
 	"errors"
 	"strings"
@@ -65,13 +64,7 @@ func (a *Authority) seen(r *sigv4.Request, s *sigv4.Signed) (int64, error) {
 	if _, given := a.given[s.KeyID]; given {
 		return 0, nil
 	}
-	return a.AccessVersion(r.Context())
-}
-
-// AccessVersion returns a number that is another one after anything changed on
-// which a credential or a permission stands. It costs next to nothing.
-func (a *Authority) AccessVersion(ctx context.Context) (int64, error) {
-	version, err := a.config.Store.RecentAccessVersion(ctx)
+	version, err := a.config.Store.RecentAccessVersion(r.Context())
 	return version, meta.Fault(err)
 }
 
@@ -137,8 +130,11 @@ func (p *pending) Finish(payloadSHA256 string) (Caller, error) {
 }
 
 // again looks once more for whom the signature is of, if that may be another
-// since Begin, or nobody.
+// since Begin, or nobody. A session also ends by itself.
 func (p *pending) again() error {
+	if s := p.caller.Session; s != nil && !p.authority.config.Clock().Before(s.Expires) {
+		return fault.New(fault.TokenExpired)
+	}
 	version, err := p.authority.seen(p.request, p.signed)
 	if err != nil || version == p.version {
 		return err

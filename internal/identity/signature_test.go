@@ -162,6 +162,31 @@ func TestWhatEndsWhileTheBodyArrivesSignsNothing(t *testing.T) {
 	}
 }
 
+func TestASessionThatEndsWhileTheBodyArrivesSignsNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	w.user(account, "alice")
+	session, err := w.IssueOwnSession(ctx, w.as(keyOf("alice")), time.Hour)
+	w.must(err)
+	begin := func(c sigv4.Credentials) identity.Pending {
+		p, err := w.Begin(w.signed(c), "ecr")
+		w.must(err)
+		return p
+	}
+	w.pass(time.Hour - 2*time.Second)
+	inTime, late, key := begin(credentialsOf(session)), begin(credentialsOf(session)), begin(keyOf("alice"))
+	w.pass(time.Second)
+	_, err = inTime.Finish(bodyHash("{}"))
+	w.must(err)
+	w.pass(time.Second)
+	caller, err := late.Finish(bodyHash("{}"))
+	wantReason(t, err, fault.TokenExpired)
+	if caller != (identity.Caller{}) {
+		t.Errorf("and yet a caller: %+v", caller)
+	}
+	_, err = key.Finish(bodyHash("{}"))
+	w.must(err)
+}
+
 // The fronts' authenticators are met without an adapter.
 var (
 	_ awsjson.Authenticator  = (*identity.Authority)(nil)

@@ -3,6 +3,7 @@ package ecr
 import (
 	"context"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/ecrmodel"
 	"github.com/lighterage/lighterage/internal/api/awsplan"
@@ -20,13 +21,14 @@ func (f *front) describeRepositories(ctx context.Context, c *awsjson.Call, in *e
 		return nil, err
 	}
 	var names []name.RepositoryName
+	asking := access.Together(ctx)
 	for i, n := range distinct(in.RepositoryNames) {
 		key, err := keyOf(c, n)
 		if err != nil {
 			return nil, err
 		}
 		if i > 0 {
-			if err := f.Access.Authorize(ctx, c.Caller, "ecr:DescribeRepositories", resourceOf(key)); err != nil {
+			if err := f.Access.Authorize(asking, c.Caller, "ecr:DescribeRepositories", resourceOf(key)); err != nil {
 				return nil, err
 			}
 		}

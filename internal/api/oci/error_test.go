@@ -190,8 +190,6 @@ func (failing) VerifyDownload(string) (identity.Download, error) {
 	return identity.Download{}, errors.New("SECRET")
 }
 
-func (failing) AccessVersion(context.Context) (int64, error) { return 0, errors.New("SECRET") }
-
 func TestAnAuthenticatorThatFails(t *testing.T) {
 	w := open(t, func(_ *registry.Config, c *oci.Config) { c.Auth = failing{} })
 	for _, target := range []string{"/v2/", "/v2/team/app/blobs/" + someDigest + "?X-Lighterage-Token=x"} {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/name"
@@ -94,9 +95,11 @@ func (f *front) listRepositories(c *call) error {
 const repositoriesAtOnce = 1_000
 
 // visible lists repositories that the caller may see, at most limit. Pages are
-// made of these alone: neither their size nor their ends tell of others.
+// made of these alone: neither their size nor their ends tell of others. A list
+// that would take too much to decide is an error, and never a shorter one.
 func (f *front) visible(c *call, after name.RepositoryName, limit int) ([]name.RepositoryName, error) {
 	var names []name.RepositoryName
+	ctx := access.Together(c.r.Context())
 	for {
 		size := min(max(limit-len(names), 100), repositoriesAtOnce)
 		page, err := f.Catalogue.Repositories(c.r.Context(), c.key.Registry, after, size)
@@ -104,7 +107,7 @@ func (f *front) visible(c *call, after name.RepositoryName, limit int) ([]name.R
 			return nil, err
 		}
 		for _, r := range page {
-			allowed, err := f.may(c, "ecr:DescribeRepositories", r.Key)
+			allowed, err := f.may(ctx, c, "ecr:DescribeRepositories", r.Key)
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,8 @@
 package oci_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -12,7 +14,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lighterage/lighterage/internal/access"
+	"github.com/lighterage/lighterage/internal/api/oci"
 	"github.com/lighterage/lighterage/internal/digest"
+	"github.com/lighterage/lighterage/internal/fault"
+	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 )
@@ -230,6 +236,61 @@ func TestTheCatalogue(t *testing.T) {
 		w.must(err)
 		w.do("GET", "/v2/_catalog").is(200).holds([]byte(`{"repositories":["a","a/b","b"]}` + "\n"))
 	})
+}
+
+// spent cannot tell about some repositories: what is given to a request is spent.
+type spent struct {
+	oci.Authorizer
+	from name.RepositoryName // the first of them
+	at   *[]context.Context  // of the decisions
+}
+
+func (s spent) Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error {
+	*s.at = append(*s.at, ctx)
+	if _, repository, _ := strings.Cut(r.ARN, ":repository/"); repository >= string(s.from) && repository != "*" {
+		return &fault.Error{Reason: fault.AccessDenied, Principal: c.ARN, Action: action, Resource: r.ARN, Detail: "because it takes too long", Err: access.ErrTooCostly}
+	}
+	return s.Authorizer.Authorize(ctx, c, action, r)
+}
+
+// TestACatalogueThatTakesTooMuchIsAnError: a shorter list would be a wrong one,
+// and so would one that says nothing of what it could not decide.
+func TestACatalogueThatTakesTooMuchIsAnError(t *testing.T) {
+	var at []context.Context
+	w := open(t, func(_ *registry.Config, c *oci.Config) { c.Access = spent{c.Access, "c", &at} })
+	w.create("a", "b", "c", "d")
+	w.do("GET", "/v2/_catalog?n=1").is(200).holds([]byte(`{"repositories":["a"]}` + "\n"))
+	at = nil
+	w.do("GET", "/v2/_catalog").refuses(403, "DENIED", "takes too long").has("Link", "")
+	if len(at) != 3 { // it ends at the first
+		t.Errorf("%d decisions", len(at))
+	}
+	for _, ctx := range at {
+		if ctx != at[0] {
+			t.Error("the decisions do not share their bound")
+		}
+	}
+	w.do("GET", "/v2/_catalog?last=c").refuses(403, "DENIED", "takes too long")
+	w.do("GET", "/v2/_catalog?last=d").is(200).holds([]byte(`{"repositories":[]}` + "\n"))
+}
+
+// TestAMountThatTakesTooMuchIsAnUpload: nothing is in the way of sending the
+// layer.
+func TestAMountThatTakesTooMuchIsAnUpload(t *testing.T) {
+	var at []context.Context
+	w := open(t, func(_ *registry.Config, c *oci.Config) { c.Access = spent{c.Access, "c", &at} })
+	w.create("app", "charts", "docs")
+	layer := layerOf("x")
+	for _, n := range []name.RepositoryName{"charts", "docs"} {
+		id, err := w.catalogue.StartUpload(t.Context(), key(n), digest.SHA256)
+		w.must(err)
+		w.must(w.catalogue.FinishUpload(t.Context(), key(n), id, sha(layer), registry.Anywhere, bytes.NewReader(layer)))
+	}
+	at = nil
+	w.do("POST", "/v2/app/blobs/uploads/?mount="+string(sha(layer))).is(202)
+	if len(at) != 4 { // one about beginning, two about completing, one about a source
+		t.Errorf("%d decisions", len(at))
+	}
 }
 
 // entry is a descriptor in a list of referrers.

@@ -182,7 +182,7 @@ func (f *front) mayCreate(c *call, missing error) error {
 	if c.key.Space != registry.ECR {
 		return missing
 	}
-	allowed, err := f.may(c, "ecr:CreateRepository", c.key)
+	allowed, err := f.may(c.r.Context(), c, "ecr:CreateRepository", c.key)
 	if err != nil {
 		return err
 	}

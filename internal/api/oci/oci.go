@@ -7,8 +7,9 @@
 //  3. Without a login nothing is served, unless Anonymous is set: then what
 //     package access gives to anybody can be pulled, with a bearer token that
 //     anybody can have, and whoever is denied is asked to log in.
-//  4. What a body brings is kept only if the credential and the permission
-//     still hold when all of it has arrived, however long that took.
+//  4. What a body brings becomes an image, a layer or an acknowledged piece of
+//     one only if the credential and the permission still hold when all of it
+//     has arrived, however long that took. A long body is cut when they end.
 //  5. A Lightsail login pushes to the hidden repository "sr" of its account
 //     and region, and does nothing else.
 //
@@ -46,9 +47,6 @@ type Authenticator interface {
 	VerifyBearer(ctx context.Context, token string) (identity.Caller, error)
 	// VerifyDownload takes the token of a download URL apart.
 	VerifyDownload(token string) (identity.Download, error)
-	// AccessVersion returns a number that is another one after anything changed
-	// on which a credential or a permission stands.
-	AccessVersion(ctx context.Context) (int64, error)
 }
 
 // Authorizer decides; *access.Decider is one.
@@ -96,9 +94,6 @@ type call struct {
 	r      *http.Request
 	caller identity.Caller
 	key    registry.RepositoryKey
-	// version is the access version before the caller was looked for, of a
-	// request with a body; -1 if it could not be had.
-	version int64
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -124,9 +119,6 @@ func (f *front) serve(c *call) error {
 	}
 	if f.Anonymous && c.r.URL.Path == tokenPath {
 		return f.issueToken(c)
-	}
-	if c.r.ContentLength != 0 {
-		c.version = f.version(c)
 	}
 	caller, authErr := f.authenticate(c.r)
 	if authErr != nil {
@@ -226,23 +218,9 @@ func (f *front) allow(c *call, action string) error {
 	return f.Access.Authorize(c.r.Context(), c.caller, action, resource)
 }
 
-// version returns the access version, or -1 of a store that does not answer:
-// the credential's fault goes before the store's.
-func (f *front) version(c *call) int64 {
-	version, err := f.Auth.AccessVersion(c.r.Context())
-	if err != nil {
-		return -1
-	}
-	return version
-}
-
-// still asks again for the actions, of the one who has the credential now, if
-// anything changed since the request began: its body may have taken long.
+// still asks again for the actions, of the one who has the credential now: a
+// body may have taken long, and either may have ended since, also by itself.
 func (f *front) still(c *call, actions ...string) error {
-	version, err := f.Auth.AccessVersion(c.r.Context())
-	if err != nil || version == c.version {
-		return err
-	}
 	caller, err := f.authenticate(c.r)
 	if err != nil {
 		return err
@@ -260,11 +238,11 @@ func (f *front) still(c *call, actions ...string) error {
 func (c *call) arn() string { return name.RepositoryARN(c.key.Registry, cmp.Or(c.key.Name, "*")) }
 
 // may reports whether the caller may do the action on another repository, or
-// something beside what is asked for.
-func (f *front) may(c *call, action string, key registry.RepositoryKey) (bool, error) {
+// something beside what is asked for. That nobody can tell is an error.
+func (f *front) may(ctx context.Context, c *call, action string, key registry.RepositoryKey) (bool, error) {
 	resource := access.Resource{Account: key.Registry.Account, ARN: name.RepositoryARN(key.Registry, key.Name)}
-	err := f.Access.Authorize(c.r.Context(), c.caller, action, resource)
-	if fault.Is(err, fault.AccessDenied) {
+	err := f.Access.Authorize(ctx, c.caller, action, resource)
+	if fault.Is(err, fault.AccessDenied) && !errors.Is(err, access.ErrTooCostly) {
 		return false, nil
 	}
 	return err == nil, err

@@ -2,6 +2,7 @@ package oci_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -53,6 +54,10 @@ func TestWhatIsTakenAwayWhileABodyArrivesIsNotKept(t *testing.T) {
 			w.clock.Advance(time.Second)
 			w.raise(w.clock.Now())
 		}},
+		"the login, by itself": {403, func(w *world) { w.clock.Advance(13 * time.Hour) }},
+		"the permission, by itself": {403, func(w *world) {
+			w.decider.forbid("ecr:PutImage *", "ecr:CompleteLayerUpload *", "ecr:UploadLayerPart *")
+		}},
 		"the permission": {403, func(w *world) {
 			w.raise(time.Time{})
 			w.decider.forbid("ecr:PutImage *", "ecr:CompleteLayerUpload *")
@@ -99,13 +104,74 @@ func TestWhatIsTakenAwayWhileABodyArrivesIsNotKept(t *testing.T) {
 	}
 }
 
-func TestABodyAsksNothingTwiceWhenNothingChanged(t *testing.T) {
+func TestALayerAsksAgainWhenItHasArrived(t *testing.T) {
 	w := open(t)
 	w.create("team/app")
 	w.decider.questions()
 	w.blob("team/app", layerOf("a"))
-	want := []string{"ecr:CompleteLayerUpload team/app", "ecr:InitiateLayerUpload team/app", "ecr:UploadLayerPart team/app"}
+	want := []string{
+		"ecr:CompleteLayerUpload team/app", "ecr:CompleteLayerUpload team/app", "ecr:InitiateLayerUpload team/app",
+		"ecr:UploadLayerPart team/app", "ecr:UploadLayerPart team/app",
+	}
 	if diff := cmp.Diff(want, w.decider.questions()); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+// lengthy is a body of size bytes during which, after the first, something
+// happens; it counts those that are asked for.
+type lengthy struct {
+	size, read int
+	meanwhile  func()
+}
+
+func (l *lengthy) Read(p []byte) (int, error) {
+	if l.read > 0 && l.meanwhile != nil {
+		l.meanwhile()
+		l.meanwhile = nil
+	}
+	n := min(len(p), l.size-l.read)
+	l.read += n
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func TestALongBodyIsCutWhenItsSenderMayNotGoOn(t *testing.T) {
+	const piece = 16 << 20
+	for taken, end := range map[string]struct {
+		status int
+		do     func(*world)
+	}{
+		"nothing": {202, func(*world) {}},
+		"the login": {401, func(w *world) {
+			w.clock.Advance(time.Second)
+			w.raise(w.clock.Now())
+		}},
+		"the login, by itself": {403, func(w *world) { w.clock.Advance(13 * time.Hour) }},
+		"the permission":       {403, func(w *world) { w.decider.forbid("ecr:UploadLayerPart *") }},
+	} {
+		for what, size := range map[string]int{"short": 1000, "long": 2 * piece} {
+			t.Run(taken+" is taken away during a "+what+" piece of a layer", func(t *testing.T) {
+				w := open(t)
+				w.must(w.store.Update(t.Context(), func(tx meta.Tx) error { return tx.InsertAccount(meta.Account{ID: account}) }))
+				w.create("team/app")
+				upload := w.begin("team/app")
+				sent := &lengthy{size: size, meanwhile: func() { end.do(w) }}
+				a := w.do("PATCH", upload, func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(sent), int64(size) })
+				a.is(end.status)
+				if end.status == 202 {
+					a.has("Range", fmt.Sprintf("0-%d", size-1))
+					return
+				}
+				if sent.read > piece+1<<20 {
+					t.Errorf("%d bytes were read", sent.read)
+				}
+				if a.header.Get("Range") != "" {
+					t.Errorf("a piece that was refused is acknowledged: %v", a.header)
+				}
+			})
+		}
 	}
 }

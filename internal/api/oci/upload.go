@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/name"
@@ -139,8 +141,12 @@ func (f *front) mount(c *call, d digest.Digest, from string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	ctx := access.Together(c.r.Context())
 	for _, source := range sources {
-		pulls, err := f.mayPull(c, source)
+		pulls, err := f.mayPull(ctx, c, source)
+		if errors.Is(err, access.ErrTooCostly) {
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}
@@ -164,12 +170,12 @@ func (f *front) mount(c *call, d digest.Digest, from string) (bool, error) {
 }
 
 // mayPull asks for what reading a layer of another repository takes.
-func (f *front) mayPull(c *call, source registry.RepositoryKey) (bool, error) {
-	allowed, err := f.may(c, "ecr:BatchCheckLayerAvailability", source)
+func (f *front) mayPull(ctx context.Context, c *call, source registry.RepositoryKey) (bool, error) {
+	allowed, err := f.may(ctx, c, "ecr:BatchCheckLayerAvailability", source)
 	if err != nil || !allowed {
 		return false, err
 	}
-	return f.may(c, "ecr:GetDownloadUrlForLayer", source)
+	return f.may(ctx, c, "ecr:GetDownloadUrlForLayer", source)
 }
 
 func (f *front) sources(c *call, d digest.Digest, from string) ([]registry.RepositoryKey, error) {
@@ -198,8 +204,9 @@ func (f *front) patchUpload(c *call) error {
 	if err != nil {
 		return f.withProgress(c, id, err)
 	}
-	offset, err := f.Catalogue.AppendUpload(c.r.Context(), c.key, id, at, body)
-	if err != nil {
+	l := f.lasting(c, body, "ecr:UploadLayerPart")
+	offset, err := f.Catalogue.AppendUpload(c.r.Context(), c.key, id, at, l)
+	if err = cmp.Or(l.refused, err); err != nil {
 		return f.withProgress(c, id, err)
 	}
 	return c.accepted(id, offset)
@@ -299,18 +306,34 @@ func (f *front) putUpload(c *call) error {
 	return c.created(d)
 }
 
-// lasting is a body that ends only if check says so.
+// lastingPiece is how many bytes of a body arrive before its sender is looked
+// at again.
+const lastingPiece = 16 << 20
+
+// lasting is a body that goes on, and ends, only while check says so.
 type lasting struct {
 	io.Reader
 	check   func() error
+	passed  int64 // bytes since check was asked
 	refused error
 }
 
+// lasting makes a body last while its sender may still do the actions.
+func (f *front) lasting(c *call, body io.Reader, actions ...string) *lasting {
+	return &lasting{Reader: body, check: func() error { return f.still(c, actions...) }}
+}
+
+// Read gives no byte of a piece for which the sender is refused.
 func (l *lasting) Read(p []byte) (int, error) {
+	if l.refused != nil {
+		return 0, l.refused
+	}
 	n, err := l.Reader.Read(p)
-	if err == io.EOF {
+	l.passed += int64(n)
+	if err == io.EOF || l.passed >= lastingPiece {
+		l.passed = 0
 		if l.refused = l.check(); l.refused != nil {
-			return n, l.refused
+			return 0, l.refused
 		}
 	}
 	return n, err
@@ -321,14 +344,9 @@ func (f *front) finishUpload(c *call, id name.UploadID, d digest.Digest, at int6
 	if body == nil {
 		return f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, nil)
 	}
-	l := &lasting{Reader: body, check: func() error {
-		return f.still(c, "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
-	}}
+	l := f.lasting(c, body, "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
 	err := f.Catalogue.FinishUpload(c.r.Context(), c.key, id, d, at, l)
-	if l.refused != nil {
-		return l.refused
-	}
-	return err
+	return cmp.Or(l.refused, err)
 }
 
 func (f *front) getUpload(c *call) error {
