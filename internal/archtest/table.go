@@ -62,6 +62,7 @@ var table = []row{
 	{"internal/certificate", nil},
 	{"internal/certificate/acmetest", nil},
 	{"internal/throttle", nil},
+	{"internal/rate", []string{"internal/fault", "internal/name"}},
 	{"internal/config", []string{"words"}},
 	{"internal/edge", []string{"words"}},
 	{"internal/worker", []string{"words", "internal/meta"}},
@@ -80,7 +81,7 @@ var table = []row{
 	{"internal/api/oci", []string{"words", "domain", "internal/edge"}},
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
-	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle"}},
+	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle", "internal/rate"}},
 	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
 
 	{"internal/archtest", nil},

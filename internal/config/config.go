@@ -55,6 +55,7 @@ type Config struct {
 
 	KMSKeys          map[string]string // ARN, key id or alias to enabled, disabled or pending-deletion
 	Quotas           Quotas
+	Rates            Rates
 	LayerGrace       time.Duration // how long an unreferenced layer stays
 	UploadTTL        time.Duration // how long an unfinished upload stays
 	LightsailPushTTL time.Duration // how long an unregistered push stays
@@ -113,6 +114,7 @@ var settings = []setting{
 	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
 	{"kms-keys", "", "encryption keys that exist, `key=state,…`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
 	{"quotas", "", "quotas that differ from the defaults, `name=number,…` (0 where allowed: unlimited)", setQuotas},
+	{"rates", "", "calls a second that an account may do in a region, where they differ from those of ecr-strict, `operation=number,…` (0: unlimited)", setRates},
 	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
 	{"upload-ttl", "24h", "how long an unfinished upload stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.UploadTTL })},
 	{"lightsail-push-ttl", "24h", "how long a Lightsail push that is not registered stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LightsailPushTTL })},
@@ -134,7 +136,7 @@ func (c Config) Redacted() map[string]string {
 		"oidc-ca": c.OIDCCA, "oidc-private-hosts": join(c.OIDCPrivateHosts),
 		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
-		"quotas": c.Quotas.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
+		"quotas": c.Quotas.String(), "rates": c.Rates.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
 		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
 	}
 }

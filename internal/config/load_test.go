@@ -83,7 +83,9 @@ func TestDefaults(t *testing.T) {
 		"lightsail-push-ttl": "24h0m0s", "allow-unsafe-postgres": "false", "shutdown-timeout": "30s",
 		"quotas": "repositories-per-registry=100000,images-per-repository=0,tags-per-image=0,layer-parts=4200," +
 			"layer-part-min-bytes=5242880,layer-part-max-bytes=20971520,layer-bytes=54525952000,manifest-bytes=4194304," +
-			"resource-tags=50,container-services=100,service-nodes=20,images-per-service=150",
+			"layers-per-image=0,resource-tags=50,container-services=100,service-nodes=20,images-per-service=150",
+		"rates": "BatchCheckLayerAvailability=0,BatchGetImage=0,CompleteLayerUpload=0,GetAuthorizationToken=0," +
+			"GetDownloadUrlForLayer=0,InitiateLayerUpload=0,PutImage=0,UploadLayerPart=0",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -134,6 +136,51 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
+// TestStrictIsECRsTable: the ECR user guide, service quotas.
+func TestStrictIsECRsTable(t *testing.T) {
+	c, err := load(t, "", nil, []string{"--ecr-strict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"quotas": "repositories-per-registry=100000,images-per-repository=100000,tags-per-image=1000,layer-parts=4200," +
+			"layer-part-min-bytes=5242880,layer-part-max-bytes=10485760,layer-bytes=54525952000,manifest-bytes=4194304," +
+			"layers-per-image=500,resource-tags=50,container-services=100,service-nodes=20,images-per-service=150",
+		"rates": "BatchCheckLayerAvailability=1000,BatchGetImage=2000,CompleteLayerUpload=100,GetAuthorizationToken=500," +
+			"GetDownloadUrlForLayer=3000,InitiateLayerUpload=100,PutImage=10,UploadLayerPart=500",
+	} {
+		if got := c.Redacted()[key]; got != want {
+			t.Errorf("%s %s\nwant %s", key, got, want)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		file string
+		want config.Rates
+	}{
+		{"none without the flag", "ecr-strict: false\n", config.Rates{}},
+		{"only those that are named without the flag", "rates: {PutImage: 5}\n", config.Rates{"PutImage": 5}},
+		{"zero is none", "rates: {PutImage: 0}\n", config.Rates{}},
+		{"what is named, else ECR's", "ecr-strict: true\nrates: {PutImage: 25, BatchGetImage: 0}\n", config.Rates{
+			"BatchCheckLayerAvailability": 1000, "CompleteLayerUpload": 100, "GetAuthorizationToken": 500,
+			"GetDownloadUrlForLayer": 3000, "InitiateLayerUpload": 100, "PutImage": 25, "UploadLayerPart": 500,
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := load(t, tc.file, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, c.Rates); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 // TestBadValues gives each key a bad value through each source.
 func TestBadValues(t *testing.T) {
 	for _, tc := range []struct{ key, value string }{
@@ -169,6 +216,11 @@ func TestBadValues(t *testing.T) {
 		{"quotas", "manifest-bytes=0"},
 		{"quotas", "manifest-bytes=4194305"},
 		{"quotas", "layer-part-min-bytes=30000000"},
+		{"rates", "PutImages=4"},
+		{"rates", "DescribeRepositories=4"},
+		{"rates", "PutImage=-1"},
+		{"rates", "PutImage=1000000001"},
+		{"rates", "PutImage"},
 		{"layer-grace", "1"},
 		{"layer-grace", "-1h"},
 		{"upload-ttl", "1day"},
@@ -264,6 +316,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"a map for a list", "regions: {a: b}\n", "regions (from FILE): must be a list"},
 		{"a list for a map", "quotas: [tags-per-image]\n", `quotas (from FILE): "tags-per-image" is not of the form name=value`},
 		{"a misspelt quota", "quotas: {tags-per-imge: 4}\n", `quotas (from FILE): there is no quota "tags-per-imge"; did you mean tags-per-image?`},
+		{"a misspelt rate", "rates: {PutImages: 4}\n", `rates (from FILE): there is no rate of "PutImages"; did you mean PutImage?`},
 		{"a number that is none", "quotas: {tags-per-image: four}\n", `quotas (from FILE): tags-per-image: "four" is not a whole number of at least 0`},
 		{"a misspelt region", "regions: [us-east1]\n", `regions (from FILE): "us-east1" is not an AWS region; did you mean us-east-1?`},
 		{"a certificate that is not there", "tls-cert: /nonexistent\ntls-key: /nonexistent\n", "tls-cert (from FILE): cannot read /nonexistent: no such file or directory"},

@@ -18,6 +18,7 @@ type Quotas struct {
 	LayerPartMaxBytes       int64
 	LayerBytes              int64
 	ManifestBytes           int64
+	LayersPerImage          int64
 	ResourceTags            int64
 	ContainerServices       int64
 	ServiceNodes            int64
@@ -43,6 +44,7 @@ var quotas = []quota{
 	{"layer-part-max-bytes", 20 << 20, 10 << 20, 1, 0, func(q *Quotas) *int64 { return &q.LayerPartMaxBytes }},
 	{"layer-bytes", 52_000 << 20, 52_000 << 20, 0, 0, func(q *Quotas) *int64 { return &q.LayerBytes }},
 	{"manifest-bytes", 4 << 20, 4 << 20, 1, 4 << 20, func(q *Quotas) *int64 { return &q.ManifestBytes }},
+	{"layers-per-image", 0, 500, 0, 0, func(q *Quotas) *int64 { return &q.LayersPerImage }}, // measured: spinframework/spin#1787
 	{"resource-tags", 50, 50, 0, 0, func(q *Quotas) *int64 { return &q.ResourceTags }},
 	{"container-services", 100, 100, 0, 0, func(q *Quotas) *int64 { return &q.ContainerServices }},
 	{"service-nodes", 20, 20, 0, 0, func(q *Quotas) *int64 { return &q.ServiceNodes }},
