@@ -27,7 +27,7 @@ var told = words(`
 
 // digested are texts that the trail tells the SHA-256 of. A Policy may also be
 // a structure, of which it tells what is told.
-var digested = words("Policy PolicyText PolicyDocument AssumeRolePolicyDocument ImageManifest")
+var digested = words("Policy PolicyText LifecyclePolicyText PolicyDocument AssumeRolePolicyDocument ImageManifest")
 
 func words(s string) map[string]bool {
 	m := map[string]bool{}

@@ -36,6 +36,7 @@ import (
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
@@ -75,6 +76,8 @@ type world struct {
 	host      string
 	config    registry.Config
 	catalogue *registry.Catalogue
+	lifecycle *lifecycle.Runner
+	strict    bool // what ECR refuses in lifecycle policies is refused
 	authority *identity.Authority
 	meta      *metatest.Faults
 	blobs     *blobtest.Faulty
@@ -82,6 +85,12 @@ type world struct {
 }
 
 type change func(*world)
+
+// unwritten is the journal of lifecycle policies.
+type unwritten struct{}
+
+func (unwritten) Ready() error               { return nil }
+func (unwritten) Record(lifecycle.Execution) {}
 
 // newWorld serves the front with limits that small layers can reach.
 func newWorld(t *testing.T, changes ...change) *world {
@@ -112,6 +121,9 @@ func newWorld(t *testing.T, changes ...change) *world {
 		c(w)
 	}
 	w.catalogue = registry.New(w.config)
+	w.lifecycle = lifecycle.New(lifecycle.Config{
+		Meta: w.meta, Logger: log, LayerGrace: w.config.LayerGrace, Strict: w.strict, FlushPulls: w.catalogue.FlushPulls, Journal: unwritten{},
+	})
 	w.authority, err = identity.New(w.ctx, identity.Config{
 		Keys: []identity.AccessKey{
 			identity.RootKey(account, keyID, identity.NewSecret(secret)),
@@ -136,7 +148,7 @@ func (w *world) serve(log *slog.Logger, store meta.Store) {
 	decider := access.New(access.Config{Store: store, Clock: time.Now})
 	h, err := awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{ecr.New(ecr.Config{
-			Catalogue: w.catalogue, Issuer: w.authority, Access: decider, Addresses: addresses,
+			Catalogue: w.catalogue, Lifecycle: w.lifecycle, Issuer: w.authority, Access: decider, Addresses: addresses,
 			DownloadURL: func(registryURL string, repository name.RepositoryName, d digest.Digest, token string) string {
 				return strings.Join([]string{registryURL, string(repository), string(d), token}, "|")
 			},
@@ -255,6 +267,7 @@ func same(t *testing.T, got, want any) {
 	if diff := cmp.Diff(want, got, ignored, cmpopts.IgnoreUnexported(
 		types.Repository{}, types.ImageIdentifier{}, types.Image{}, types.ImageDetail{}, types.ImageFailure{}, types.Layer{}, types.LayerFailure{},
 		types.ImageReferrer{}, types.Tag{}, types.ImageScanningConfiguration{}, types.EncryptionConfiguration{},
+		types.LifecyclePolicyPreviewResult{}, types.LifecyclePolicyRuleAction{}, types.LifecyclePolicyPreviewSummary{}, types.TransitioningImageTotalCount{},
 		types.ImageTagMutabilityExclusionFilter{}, types.AuthorizationData{}, types.ReplicationConfiguration{},
 		sdk.DescribeRegistryOutput{}, sdk.PutImageTagMutabilityOutput{}, sdk.PutImageScanningConfigurationOutput{},
 		sdk.UploadLayerPartOutput{}, sdk.CompleteLayerUploadOutput{}, sdk.BatchGetImageOutput{}, sdk.BatchDeleteImageOutput{},
