@@ -14,38 +14,57 @@ func resourceOf(s meta.Service) meta.Resource {
 	return meta.Resource{Kind: meta.ServiceResource, ID: int64(s.ID)}
 }
 
-// checkResourceTags checks tags that come to those that are there: keys of 1
-// to 128 characters not beginning with "aws:", values of at most 256 (a tag
-// may be a key alone), each key once, and no more than the limit altogether
-// (Lightsail user guide, tags).
-func (s *Services) checkResourceTags(have, add []ResourceTag) error {
-	keys := map[string]bool{}
+// checkNewTags checks tags that come together: keys of 1 to 128 characters not
+// beginning with "aws:", values of at most 256 (a tag may be a key alone), each
+// key once, and no more than the limit (Lightsail user guide, tags). It takes no
+// transaction, and time in proportion to the tags.
+func (s *Services) checkNewTags(add []ResourceTag) error {
+	if err := s.checkTagCount(len(add)); err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(add))
 	for _, t := range add {
 		n := utf8.RuneCountInString(t.Key)
-		if n < 1 || n > 128 || utf8.RuneCountInString(t.Value) > 256 || strings.HasPrefix(t.Key, "aws:") || keys[t.Key] {
+		if n < 1 || n > 128 || utf8.RuneCountInString(t.Value) > 256 || strings.HasPrefix(t.Key, "aws:") || seen[t.Key] {
 			return &fault.Error{Reason: fault.ResourceTagInvalid, Member: "tags", Value: t.Key}
 		}
-		keys[t.Key] = true
+		seen[t.Key] = true
 	}
-	for _, t := range have {
-		keys[t.Key] = true
-	}
-	if limit := s.Limits.ResourceTags; limit > 0 && len(keys) > limit {
+	return nil
+}
+
+func (s *Services) checkTagCount(n int) error {
+	if limit := s.Limits.ResourceTags; limit > 0 && n > limit {
 		return &fault.Error{Reason: fault.TooManyTags, Limit: int64(limit)}
 	}
 	return nil
+}
+
+// together counts the tags of a resource that has some when others come.
+func together(have, add []ResourceTag) int {
+	keys := make(map[string]bool, len(have)+len(add))
+	for _, t := range have {
+		keys[t.Key] = true
+	}
+	for _, t := range add {
+		keys[t.Key] = true
+	}
+	return len(keys)
 }
 
 // PutResourceTags adds or overwrites a service's resource tags by key, and
 // returns when it did. An ARN, if one is given, must be the service's.
 // ServiceNotFound, ResourceTagInvalid, TooManyTags.
 func (s *Services) PutResourceTags(ctx context.Context, key Key, arn string, tags []ResourceTag) (time.Time, error) {
+	if err := s.checkNewTags(tags); err != nil {
+		return time.Time{}, err
+	}
 	return s.tag(ctx, key, arn, func(tx meta.Tx, r meta.Resource) error {
 		have, err := tx.ResourceTags(r)
 		if err != nil {
 			return err
 		}
-		if err := s.checkResourceTags(have, tags); err != nil {
+		if err := s.checkTagCount(together(have, tags)); err != nil {
 			return err
 		}
 		return tx.PutResourceTags(r, tags)
@@ -55,7 +74,24 @@ func (s *Services) PutResourceTags(ctx context.Context, key Key, arn string, tag
 // DeleteResourceTags removes keys, and returns when it did; absent ones are no
 // error. An ARN, if one is given, must be the service's. ServiceNotFound.
 func (s *Services) DeleteResourceTags(ctx context.Context, key Key, arn string, keys []string) (time.Time, error) {
-	return s.tag(ctx, key, arn, func(tx meta.Tx, r meta.Resource) error { return tx.DeleteResourceTags(r, keys) })
+	named := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		named[k] = true
+	}
+	return s.tag(ctx, key, arn, func(tx meta.Tx, r meta.Resource) error {
+		have, err := tx.ResourceTags(r)
+		if err != nil {
+			return err
+		}
+		// Of the keys, of which there can be very many, those that are there.
+		var gone []string
+		for _, t := range have {
+			if named[t.Key] {
+				gone = append(gone, t.Key)
+			}
+		}
+		return tx.DeleteResourceTags(r, gone)
+	})
 }
 
 // tag changes the tags of the service that a name and an ARN, which may be

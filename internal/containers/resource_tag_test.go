@@ -53,6 +53,33 @@ func TestResourceTagsOfAServiceThatIsNotMeant(t *testing.T) {
 	}
 }
 
+// TestVeryManyResourceTags: what there cannot be is refused before a transaction
+// begins, for which all writers would wait, and what is not there is not removed.
+func TestVeryManyResourceTags(t *testing.T) {
+	w := open(t, containers.Limits{Services: 5, Nodes: 20, ResourceTags: 3})
+	w.create("web")
+	var tags []containers.ResourceTag
+	keys := []string{"a", "b"}
+	for i := range 100_000 {
+		tags = append(tags, containers.ResourceTag{Key: fmt.Sprint(i)})
+		keys = append(keys, fmt.Sprint(i))
+	}
+	before := w.faults.Updates()
+	w.refused(fault.TooManyTags)(w.PutResourceTags(w.ctx, key("web"), "", tags))
+	_, err := w.CreateService(w.ctx, key("other"), "nano", 1, tags)
+	w.want(err, fault.TooManyTags)
+	if n := w.faults.Updates() - before; n > 0 {
+		t.Errorf("%d transactions", n)
+	}
+	w.done(w.PutResourceTags(w.ctx, key("web"), "", []containers.ResourceTag{{Key: "a"}, {Key: "b"}, {Key: "c"}}))
+	w.done(w.DeleteResourceTags(w.ctx, key("web"), "", keys))
+	s, err := w.Service(w.ctx, key("web"))
+	w.must(err)
+	if diff := cmp.Diff([]containers.ResourceTag{{Key: "c"}}, s.Tags); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+}
+
 // done checks that a change of tags happened, and when.
 func (w *world) done(at time.Time, err error) {
 	w.t.Helper()

@@ -46,10 +46,10 @@ func rest(s meta.Service) State {
 // ServiceExists, ParameterInvalid, ResourceTagInvalid, TooManyTags,
 // LimitExceeded.
 func (s *Services) CreateService(ctx context.Context, key Key, power string, scale int64, tags []ResourceTag) (Service, error) {
-	if err := s.checkSize(key, power, scale); err != nil {
+	if err := s.checkNewTags(tags); err != nil {
 		return Service{}, err
 	}
-	if err := s.checkResourceTags(nil, tags); err != nil {
+	if err := s.checkSize(key, power, scale); err != nil {
 		return Service{}, err
 	}
 	// A registry with a service has the repository to push to. Its row is also

@@ -1,12 +1,12 @@
 package directory
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
 )
 
 // The rules of resource tags (IAM User Guide, tagging IAM resources): keys are
@@ -22,12 +22,12 @@ const (
 func checkResourceTags(tags []ResourceTag) error {
 	seen := map[string]bool{}
 	for _, tag := range tags {
-		key := strings.ToLower(tag.Key)
+		key := name.FoldKey(tag.Key)
 		switch {
 		case tag.Key == "" || utf8.RuneCountInString(tag.Key) > maxTagKey || utf8.RuneCountInString(tag.Value) > maxTagValue:
 			return &fault.Error{Reason: fault.ParameterInvalid, Member: "tags", Value: tag.Key,
 				Detail: "A tag key must have 1 to 128 characters and a tag value at most 256."}
-		case strings.HasPrefix(key, "aws:"):
+		case strings.HasPrefix(strings.ToLower(tag.Key), "aws:"):
 			return refused("Tag keys that start with aws: are reserved for AWS use.")
 		case seen[key]:
 			return refused("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
@@ -76,9 +76,13 @@ func deleteResourceTags(tx meta.Tx, r meta.Resource, keys []string) error {
 // matching returns those keys of have, as they are stored, that are among keys
 // in whatever case.
 func matching(have []ResourceTag, keys []string) []string {
+	named := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		named[name.FoldKey(k)] = true
+	}
 	var found []string
 	for _, tag := range have {
-		if slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, tag.Key) }) {
+		if named[name.FoldKey(tag.Key)] {
 			found = append(found, tag.Key)
 		}
 	}

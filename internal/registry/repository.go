@@ -17,10 +17,10 @@ func Defaults() RepositorySettings {
 // CreateRepository adds a repository with its resource tags.
 // RepositoryExists, ParameterInvalid, TooManyTags, KeyUnusable, LimitExceeded.
 func (c *Catalogue) CreateRepository(ctx context.Context, key RepositoryKey, s RepositorySettings, tags []ResourceTag) (Repository, error) {
-	if err := checkMutability(s.Mutability, s.MutabilityFilters); err != nil {
+	if err := c.checkNewTags(tags); err != nil {
 		return Repository{}, err
 	}
-	if err := c.checkResourceTags(nil, tags); err != nil {
+	if err := checkMutability(s.Mutability, s.MutabilityFilters); err != nil {
 		return Repository{}, err
 	}
 	if err := c.Keys.Check(s); err != nil {
