@@ -24,9 +24,6 @@ type Put struct {
 	// Repeatable makes putting again what is already there a success, as OCI
 	// clients expect, instead of ImageExists.
 	Repeatable bool
-	// Strict refuses it all the same for a tag that may not move, with
-	// TagImmutableSame (moby/buildkit#3776).
-	Strict bool
 }
 
 // putAgain bounds how often a put is tried against deletions.
@@ -50,7 +47,7 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 	defer c.parsing.Release(size)
 	m, parseErr := manifest.Parse(p.Body, p.MediaType)
 	algorithm := digest.SHA256
-	if p.Digest != "" {
+	if p.Digest != "" && !c.Limits.Strict {
 		algorithm = p.Digest.Algorithm()
 	}
 	computed := digest.Of(algorithm, p.Body)
@@ -62,6 +59,9 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 		}
 		if parseErr != nil {
 			return parseErr
+		}
+		if err := c.checkManifest(p.Key, m); err != nil {
+			return err
 		}
 		if p.Digest != "" && p.Digest != computed {
 			return imageFault(fault.DigestMismatch, p.Key, Reference{Digest: p.Digest})
@@ -81,6 +81,24 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 		c.manifests.put(put.Digest, p.Body)
 	}
 	return put, storeFault(p.Key, err)
+}
+
+// checkManifest refuses images of more layers than the quota allows, and
+// indexes that list layers, such as BuildKit's caches, where an index lists
+// images alone (aws/containers-roadmap#876).
+func (c *Catalogue) checkManifest(key RepositoryKey, m *manifest.Manifest) error {
+	limit := c.Limits.LayersPerImage
+	if m.Kind == manifest.Image && limit > 0 && int64(len(m.Layers)) > limit {
+		return &fault.Error{Reason: fault.ManifestInvalid, Member: "ImageManifest", Constraint: "Limit on number of layers per image exceeded"}
+	}
+	if m.Kind != manifest.Index || !c.Limits.Strict || len(m.Layers) == 0 {
+		return nil
+	}
+	f := repositoryFault(fault.ChildrenNotFound, key)
+	for _, l := range m.Layers {
+		f.Digests = append(f.Digests, string(l.Digest))
+	}
+	return f
 }
 
 func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manifest, d digest.Digest) (Image, error) {
@@ -134,8 +152,8 @@ func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, 
 			move = append(move, t)
 		case err != nil:
 			return nil, err
-		case old.Digest == d && p.Strict && !mayMove(r.RepositorySettings, t):
-			return nil, imageFault(fault.TagImmutableSame, p.Key, Reference{Tag: t, Digest: d})
+		case old.Digest == d && p.Repeatable && c.Limits.Strict && !mayMove(r.RepositorySettings, t):
+			return nil, imageFault(fault.TagImmutableSame, p.Key, Reference{Tag: t, Digest: d}) // moby/buildkit#3776
 		case old.Digest == d && p.Repeatable:
 		case old.Digest == d:
 			return nil, imageFault(fault.ImageExists, p.Key, Reference{Tag: t, Digest: d})

@@ -220,7 +220,7 @@ func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d d
 		if from.Registry != key.Registry || from.Space != key.Space {
 			return nil
 		}
-		if on, err := blobMounting(tx, key.Registry); err != nil || !on {
+		if on, err := c.blobMounting(tx, key.Registry); err != nil || !on {
 			return err
 		}
 		l, err := tx.FindLayer(from, d)
@@ -230,7 +230,7 @@ func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d d
 		if err != nil || l.Blob.State != meta.BlobOK {
 			return err
 		}
-		if c.Limits.MountReferencedOnly {
+		if c.Limits.Strict { // aws/containers-roadmap#2860
 			if kept, err := tx.LayerReferenced(l.ID); err != nil || !kept {
 				return err
 			}

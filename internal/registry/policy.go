@@ -117,7 +117,7 @@ func (c *Catalogue) PutRegistryPolicy(ctx context.Context, id name.RegistryID, d
 		return policyFault(invalid, err)
 	}
 	return storeFault(RepositoryKey{Registry: id}, c.Meta.Update(ctx, func(tx meta.Tx) error {
-		scope, err := accountSetting(tx, id, meta.PolicyScopeSetting)
+		scope, err := c.accountSetting(tx, id, meta.PolicyScopeSetting)
 		if err != nil {
 			return err
 		}
@@ -215,15 +215,18 @@ func (c *Catalogue) AccountSetting(ctx context.Context, id name.RegistryID, sett
 	}
 	var value string
 	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		value, err = accountSetting(tx, id, setting)
+		value, err = c.accountSetting(tx, id, setting)
 		return err
 	})
 	return value, storeFault(RepositoryKey{Registry: id}, err)
 }
 
-func accountSetting(tx meta.Tx, id name.RegistryID, setting string) (string, error) {
+func (c *Catalogue) accountSetting(tx meta.Tx, id name.RegistryID, setting string) (string, error) {
 	value, err := tx.AccountSetting(id, setting)
 	if errors.Is(err, meta.ErrNotFound) {
+		if c.Limits.Strict && setting == meta.BlobMountingSetting { // ECR user guide, blob mounting: it is turned on
+			return "DISABLED", nil
+		}
 		values, err := settingValues(setting)
 		if err != nil {
 			return "", err
@@ -234,7 +237,7 @@ func accountSetting(tx meta.Tx, id name.RegistryID, setting string) (string, err
 }
 
 // blobMounting reports whether layers of the registry are mounted.
-func blobMounting(tx meta.Tx, id name.RegistryID) (bool, error) {
-	value, err := accountSetting(tx, id, meta.BlobMountingSetting)
+func (c *Catalogue) blobMounting(tx meta.Tx, id name.RegistryID) (bool, error) {
+	value, err := c.accountSetting(tx, id, meta.BlobMountingSetting)
 	return value == "ENABLED", err
 }

@@ -15,22 +15,40 @@ import (
 // FinishUpload turns an upload into a layer of the digest, after adding the
 // stream's bytes if there is one. A nil error survives power loss. When the
 // digest is another, the upload is dropped. UploadNotFound, LayerMismatch, and
-// what AppendUpload gives.
+// what AppendUpload gives; with Limits.Strict also UploadEmpty and
+// UploadPartSmall.
 func (c *Catalogue) FinishUpload(ctx context.Context, key RepositoryKey, id name.UploadID, want digest.Digest, at int64, r io.Reader) error {
 	l, err := c.lease(ctx, key, id)
 	if err != nil {
 		return err
 	}
 	defer l.yield()
+	before := l.offset()
 	if r != nil {
 		if err := c.appendStream(ctx, l, at, r); err != nil {
 			return err
 		}
 	}
 	return l.step(func() error {
+		if c.Limits.Strict {
+			c.countChunk(l.session, before, at)
+			if err := c.checkWhole(l.session); err != nil {
+				return err
+			}
+		}
 		_, err := c.finish(ctx, l.session, []digest.Digest{want}, nil)
 		return err
 	})
+}
+
+// checkWhole refuses what ECR cannot complete, on its OCI door too: a layer
+// without bytes (radius-project/radius#7855, devcontainers/cli#814) and small
+// parts; mu is held.
+func (c *Catalogue) checkWhole(s *session) error {
+	if s.row.Offset == 0 {
+		return uploadFault(fault.UploadEmpty, s.key, s.id)
+	}
+	return c.checkParts(s)
 }
 
 // finish verifies the digest, seals the bytes and makes them a layer in one
@@ -125,6 +143,9 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 func (c *Catalogue) match(ctx context.Context, s *session, want []digest.Digest) (digest.Digest, error) {
 	computed := map[digest.Algorithm]digest.Digest{s.hasher.Algorithm(): s.hasher.Digest()}
 	for _, w := range want {
+		if c.Limits.Strict && w.Algorithm() != digest.SHA256 {
+			continue
+		}
 		got, ok := computed[w.Algorithm()]
 		if !ok {
 			h, err := c.rehash(ctx, s, w.Algorithm())

@@ -49,10 +49,7 @@ func (c *Catalogue) AppendPart(ctx context.Context, key RepositoryKey, id name.U
 	err = c.appendStream(ctx, l, p.First, p.Body)
 	if err == nil {
 		err = l.step(func() error {
-			l.row.Parts++
-			if l.row.SmallPart == 0 && p.Size < c.Limits.MinPartSize {
-				l.row.SmallPart = l.row.Parts
-			}
+			c.countPart(l.session, p.Size)
 			return c.checkpoint(ctx, l.session)
 		})
 	}
@@ -62,6 +59,40 @@ func (c *Catalogue) AppendPart(ctx context.Context, key RepositoryKey, id name.U
 		return 0, err
 	}
 	return l.offset() - 1, nil
+}
+
+// countPart notes a part that is smaller than only the last may be; mu is held.
+func (c *Catalogue) countPart(s *session, size int64) {
+	s.row.Parts++
+	if s.row.SmallPart == 0 && size < c.Limits.MinPartSize {
+		s.row.SmallPart = s.row.Parts
+	}
+}
+
+// countChunk counts what came through the OCI door, if that is to be as large
+// as parts. To ECR, a chunk that says where it belongs is a part; a stream is
+// not (aws/containers-roadmap#2831, dotnet/sdk-container-builds#424). mu is
+// held.
+func (c *Catalogue) countChunk(s *session, before, at int64) {
+	size := s.row.Offset - before
+	if !c.Limits.Strict || size == 0 {
+		return
+	}
+	if at == anywhere {
+		size = max(size, c.Limits.MinPartSize)
+	}
+	c.countPart(s, size)
+}
+
+// checkParts refuses an upload with a small part that another followed; mu is
+// held.
+func (c *Catalogue) checkParts(s *session) error {
+	if s.row.SmallPart == 0 || s.row.SmallPart == s.row.Parts {
+		return nil
+	}
+	f := uploadFault(fault.UploadPartSmall, s.key, s.id)
+	f.Limit = c.Limits.MinPartSize
+	return f
 }
 
 // mark is where an upload stood.
@@ -135,13 +166,11 @@ func (c *Catalogue) CompleteUpload(ctx context.Context, key RepositoryKey, id na
 	var d digest.Digest
 	existed := false
 	err = l.step(func() (err error) {
-		switch {
-		case l.row.Parts == 0 && l.row.Offset == 0:
+		if l.row.Parts == 0 && l.row.Offset == 0 {
 			return uploadFault(fault.UploadEmpty, key, id)
-		case l.row.SmallPart != 0 && l.row.SmallPart != l.row.Parts: // another part followed it
-			f := uploadFault(fault.UploadPartSmall, key, id)
-			f.Limit = c.Limits.MinPartSize
-			return f
+		}
+		if err := c.checkParts(l.session); err != nil {
+			return err
 		}
 		d, err = c.finish(ctx, l.session, want, &existed)
 		return err

@@ -195,7 +195,7 @@ func registryConfig(p Parts) registry.Config {
 		Limits: registry.Limits{
 			Repositories: q.RepositoriesPerRegistry, ImagesPerRepo: q.ImagesPerRepository, TagsPerImage: q.TagsPerImage,
 			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,
-			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, MountReferencedOnly: c.ECRStrict,
+			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, LayersPerImage: q.LayersPerImage, Strict: c.ECRStrict,
 		},
 		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
 	}

@@ -241,7 +241,9 @@ func TestMounting(t *testing.T) {
 	t.Run("not without a source in strict mode", func(t *testing.T) {
 		w := open(t, strict)
 		w.create("source", "team/app")
-		d := string(w.blob("source", []byte("there")))
+		w.must(w.catalogue.PutAccountSetting(t.Context(), key("source").Registry, "BLOB_MOUNTING", "ENABLED"))
+		w.image("source", "v1", "one")
+		d := string(sha(layerOf("one")))
 		w.do("POST", "/v2/team/app/blobs/uploads/?mount="+d).is(202)
 		w.do("POST", "/v2/team/app/blobs/uploads/?from=source&mount="+d).is(201)
 	})

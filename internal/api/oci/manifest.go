@@ -127,7 +127,7 @@ func (f *front) putManifest(c *call) error {
 // readPut reads a manifest and what the request says of it. By digest, tags
 // may stand in the query (spec, "Pushing a manifest by digest with tags").
 func (f *front) readPut(c *call, lease *edge.Lease) (registry.Put, error) {
-	put := registry.Put{By: c.caller.ARN, Key: c.key, Repeatable: true, Strict: f.Strict}
+	put := registry.Put{By: c.caller.ARN, Key: c.key, Repeatable: true}
 	ref, err := reference(c.lastPart())
 	if err != nil {
 		return put, err

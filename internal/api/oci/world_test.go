@@ -163,7 +163,7 @@ func (w *world) with(t testing.TB) *world {
 }
 
 // strict is what --ecr-strict makes of the front.
-func strict(_ *registry.Config, c *oci.Config) { c.Strict = true }
+func strict(r *registry.Config, c *oci.Config) { r.Limits.Strict, c.Strict = true, true }
 
 func (w *world) login(key string, a name.AccountID, s identity.Scope, r name.Region) string {
 	w.t.Helper()
