@@ -35,6 +35,7 @@ import (
 // one of the caller's account; behind a + stands what is asked too.
 const directoryRequests = `
 iam CreateUser user/team/{N} UserName={N}&Path=/team/
+iam CreateUser user/team/{N}+iam:TagUser=user/team/{N} UserName={N}&Path=/team/&Tags.member.1.Key=k&Tags.member.1.Value=v
 iam GetUser user{P}{N} UserName={N}
 iam ListUsers user/
 iam UpdateUser user{P}{N} UserName={N}
@@ -62,6 +63,7 @@ iam DeleteAccountAlias * AccountAlias=alias
 iam GetAccountSummary *
 iam GetAccountAuthorizationDetails *
 iam CreateRole role/team/{N} RoleName={N}&Path=/team/&AssumeRolePolicyDocument={T}
+iam CreateRole role/team/{N}+iam:TagRole=role/team/{N} RoleName={N}&Path=/team/&AssumeRolePolicyDocument={T}&Tags.member.1.Key=k&Tags.member.1.Value=v
 iam GetRole role{P}{N} RoleName={N}
 iam ListRoles role/team/ PathPrefix=/team/
 iam UpdateRole role{P}{N} RoleName={N}
@@ -73,6 +75,7 @@ iam UntagRole role{P}{N} RoleName={N}&TagKeys.member.1=k
 iam ListRoleTags role{P}{N} RoleName={N}
 iam ListInstanceProfilesForRole role{P}{N} RoleName={N}
 iam CreatePolicy policy/team/{N} PolicyName={N}&Path=/team/&PolicyDocument={D}
+iam CreatePolicy policy/team/{N}+iam:TagPolicy=policy/team/{N} PolicyName={N}&Path=/team/&PolicyDocument={D}&Tags.member.1.Key=k&Tags.member.1.Value=v
 iam GetPolicy arn:aws:iam::123456789012:policy/team/{N} PolicyArn=arn:aws:iam::123456789012:policy/team/{N}
 iam GetPolicy arn:aws:iam::aws:policy/ReadOnlyAccess PolicyArn=arn:aws:iam::aws:policy/ReadOnlyAccess
 iam ListPolicies policy/
@@ -111,6 +114,7 @@ iam DeleteUserPolicy user{P}{N} UserName={N}&PolicyName=p
 iam DeleteGroupPolicy group{P}{N} GroupName={N}&PolicyName=p
 iam DeleteRolePolicy role{P}{N} RoleName={N}&PolicyName=p
 iam CreateOpenIDConnectProvider oidc-provider/{N}.example.com/ Url=https://{N}.example.com/
+iam CreateOpenIDConnectProvider oidc-provider/{N}.example.com/+iam:TagOpenIDConnectProvider=oidc-provider/{N}.example.com/ Url=https://{N}.example.com/&Tags.member.1.Key=k&Tags.member.1.Value=v
 iam GetOpenIDConnectProvider arn:aws:iam::123456789012:oidc-provider/{N}.example.com/ OpenIDConnectProviderArn=arn:aws:iam::123456789012:oidc-provider/{N}.example.com/
 iam ListOpenIDConnectProviders *
 iam DeleteOpenIDConnectProvider arn:aws:iam::123456789012:oidc-provider/{N}.example.com/ OpenIDConnectProviderArn=arn:aws:iam::123456789012:oidc-provider/{N}.example.com/
@@ -148,7 +152,7 @@ func (d *doors) directoryPeople() []person {
 		operates = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:*","sts:*","lighterage:*"],"Resource":["arn:aws:iam::*:user/team/*","arn:aws:iam::*:role/team/*","arn:aws:iam::*:policy/team/*","arn:aws:iam::123456789012:user/t*","arn:aws:iam::*:oidc-provider/target*"]},
 			{"Effect":"Deny","Action":["iam:Delete*","iam:*Key"],"Resource":"*"}]}`
 		all    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"iam:UpdateUser","Resource":"arn:aws:iam::*:user/*renamed"}]}`
-		narrow = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":["iam:*Role*","sts:Tag*","lighterage:Create*"],"Resource":"*"}}`
+		narrow = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":["iam:*Role*","iam:Tag*","sts:Tag*","lighterage:Create*"],"Resource":"*"}}`
 		own    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"iam:Create*","NotResource":"arn:aws:iam::123456789012:*"}]}`
 	)
 	user := func(what string, account name.AccountID, policies ...string) person {

@@ -164,7 +164,7 @@ func (d *doors) openDoors(t *testing.T) {
 	d.services = []awsjson.Service{
 		ecr.New(ecr.Config{Catalogue: catalogue, Lifecycle: expiryOf(d.store, catalogue, log), Issuer: d, Access: d.Decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
 		lightsail.New(lightsail.Config{
-			Services: containers.New(containers.Config{Meta: d.store, Repositories: catalogue, PushTTL: time.Hour}), Issuer: d, Addresses: addresses,
+			Services: containers.New(containers.Config{Meta: d.store, Repositories: catalogue, PushTTL: time.Hour}), Issuer: d, Access: d.Decider, Addresses: addresses,
 		}),
 	}
 	aws, err := awsjson.New(awsjson.Config{Services: d.services, Authenticator: d, Authorizer: d.Decider, Now: clock})

@@ -51,7 +51,7 @@ func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses) (
 			ecr.New(ecr.Config{
 				Catalogue: s.catalogue, Lifecycle: s.lifecycle, Issuer: s.authority, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL,
 			}),
-			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: s.authority, Addresses: addresses}),
+			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: s.authority, Access: decider, Addresses: addresses}),
 			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Principals: s.authority, Explainer: decider}),
 		},
 		Authenticator: auth,

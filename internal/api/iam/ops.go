@@ -31,6 +31,29 @@ func op[In, Out any](
 	}, handle)
 }
 
+// tagged is op for what creates a thing with tags: that also takes the action
+// that tags it (IAM User Guide, tagging IAM resources). Otherwise whoever may
+// create it could give it what policies go by.
+func tagged[In, Out any](
+	f *front, operation, tagging string,
+	resource func(context.Context, *awsquery.Call, *In) (access.Resource, error),
+	handle func(context.Context, *awsquery.Call, *In) (*Out, error),
+) awsquery.Operation {
+	return op(operation, resource, func(ctx context.Context, c *awsquery.Call, in *In) (*Out, error) {
+		r, err := resource(ctx, c, in)
+		if err != nil {
+			return nil, err
+		}
+		if len(r.RequestTags) > 0 {
+			r.Keys = nil // they are of the creation
+			if err := f.Authorizer.Authorize(ctx, c.Caller, tagging, r); err != nil {
+				return nil, err
+			}
+		}
+		return handle(ctx, c, in)
+	})
+}
+
 // borrowed reports whether the caller is a user or root by credentials of
 // GetSessionToken: they do not open this API, so that nobody makes lasting
 // credentials out of passing ones (STS API reference, GetSessionToken). AWS
@@ -43,7 +66,7 @@ func borrowed(c identity.Caller) bool {
 // operationsOfUsers are those of users, groups, access keys and the account.
 func (f *front) operationsOfUsers() []awsquery.Operation {
 	return []awsquery.Operation{
-		op("CreateUser", newUser, f.createUser),
+		tagged(f, "CreateUser", "iam:TagUser", newUser, f.createUser),
 		op("GetUser", onUser(f, func(in *iammodel.GetUserRequest) *string { return in.UserName }), f.getUser),
 		op("ListUsers", onUsers, f.listUsers),
 		op("UpdateUser", onUser(f, func(in *iammodel.UpdateUserRequest) *string { return in.UserName }), f.updateUser),

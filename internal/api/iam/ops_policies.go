@@ -16,7 +16,7 @@ func (f *front) operationsOfPolicies() []awsquery.Operation {
 
 func (f *front) operationsOfRoles() []awsquery.Operation {
 	return []awsquery.Operation{
-		op("CreateRole", newRole, f.createRole),
+		tagged(f, "CreateRole", "iam:TagRole", newRole, f.createRole),
 		op("GetRole", onRole(f, func(in *m.GetRoleRequest) *string { return in.RoleName }), f.getRole),
 		op("ListRoles", onRoles, f.listRoles),
 		op("UpdateRole", onRole(f, func(in *m.UpdateRoleRequest) *string { return in.RoleName }), f.updateRole),
@@ -32,7 +32,7 @@ func (f *front) operationsOfRoles() []awsquery.Operation {
 
 func (f *front) operationsOfManaged() []awsquery.Operation {
 	return []awsquery.Operation{
-		op("CreatePolicy", newPolicy, f.createPolicy),
+		tagged(f, "CreatePolicy", "iam:TagPolicy", newPolicy, f.createPolicy),
 		op("GetPolicy", reading(func(in *m.GetPolicyRequest) *string { return in.PolicyArn }), f.getPolicy),
 		op("ListPolicies", onPolicies, f.listPolicies),
 		op("DeletePolicy", changing(func(in *m.DeletePolicyRequest) *string { return in.PolicyArn }), f.deletePolicy),
@@ -151,7 +151,7 @@ func (f *front) operationsOfInline() []awsquery.Operation {
 
 func (f *front) operationsOfProviders() []awsquery.Operation {
 	return []awsquery.Operation{
-		op("CreateOpenIDConnectProvider", newProvider, f.createProvider),
+		tagged(f, "CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider", newProvider, f.createProvider),
 		op("GetOpenIDConnectProvider", onProvider(func(in *m.GetOpenIDConnectProviderRequest) *string { return in.OpenIDConnectProviderArn }), f.getProvider),
 		op("ListOpenIDConnectProviders", awsquery.Everything[m.ListOpenIDConnectProvidersRequest], f.listProviders),
 		op("DeleteOpenIDConnectProvider", onProvider(func(in *m.DeleteOpenIDConnectProviderRequest) *string { return in.OpenIDConnectProviderArn }), f.deleteProvider),

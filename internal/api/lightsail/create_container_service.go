@@ -11,6 +11,13 @@ import (
 // createContainerService adds a service, which has nothing to run: what needs
 // a running container is refused first.
 func (f *front) createContainerService(ctx context.Context, c *awsjson.Call, in *lightsailmodel.CreateContainerServiceRequest) (*lightsailmodel.CreateContainerServiceResult, error) {
+	if len(in.Tags) > 0 { // creating with tags takes both permissions (Service Authorization Reference)
+		r := anyService(c)
+		newService(in, &r)
+		if err := f.Access.Authorize(ctx, c.Caller, "lightsail:TagResource", r); err != nil {
+			return nil, err
+		}
+	}
 	key, err := keyOf(c, in.ServiceName)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ package lightsail
 import (
 	"context"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/lightsailmodel"
 	"github.com/lighterage/lighterage/internal/containers"
@@ -33,10 +34,17 @@ type Issuer interface {
 	IssueToken(ctx context.Context, c identity.Caller, scope identity.Scope, region name.Region) (identity.Token, error)
 }
 
+// Authorizer decides; *access.Decider is one. Operations ask it where they do
+// more than the protocol's handler asked for.
+type Authorizer interface {
+	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
+}
+
 // Config is what the front is made of. Every field must be set.
 type Config struct {
 	Services  *containers.Services
 	Issuer    Issuer
+	Access    Authorizer
 	Addresses *edge.Addresses
 }
 

@@ -97,7 +97,7 @@ func open(t *testing.T) *world {
 				Meta: w.faults, Repositories: w.catalogue, PushTTL: time.Hour,
 				Limits: containers.Limits{Services: 100, Nodes: 20, Images: 3, ResourceTags: 50},
 			}),
-			Issuer: w.authority, Addresses: addresses,
+			Issuer: w.authority, Access: access.New(access.Config{Store: w.faults, Clock: w.clock.Now}), Addresses: addresses,
 		})},
 		Authenticator: w.authority, Authorizer: access.New(access.Config{Store: w.faults, Clock: w.clock.Now}), Now: w.clock.Now,
 	})

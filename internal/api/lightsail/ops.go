@@ -50,13 +50,17 @@ func onServices[In, Out any](
 	operation string, handle func(context.Context, *awsjson.Call, *In) (*Out, error), with ...func(*In, *access.Resource),
 ) awsjson.Operation {
 	resource := func(c *awsjson.Call, in *In) (access.Resource, error) {
-		r := access.Resource{Account: c.Registry.Account, ARN: name.ServiceARN(c.Registry, "*")}
+		r := anyService(c)
 		for _, add := range with {
 			add(in, &r)
 		}
 		return r, nil
 	}
 	return awsjson.Op(operation, "lightsail:"+operation, resource, handle)
+}
+
+func anyService(c *awsjson.Call) access.Resource {
+	return access.Resource{Account: c.Registry.Account, ARN: name.ServiceARN(c.Registry, "*")}
 }
 
 // on adds the service that an input names. A name that none can have names
