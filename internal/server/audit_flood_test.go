@@ -217,13 +217,13 @@ func TestASummaryTellsItsKeys(t *testing.T) {
 // is counted is all there was, and the trail says both when there is room.
 func TestAFullDiskLosesNoCount(t *testing.T) {
 	clock := &still{at: time.Now()}
-	s := testkit.Start(t, testkit.Clock(clock.now))
+	s := testkit.Start(t, testkit.Clock(clock.now), testkit.Setting("audit-file-bytes", "1"))
 	l := newTrail(t, s)
 	ask := func() { s.Do(testkit.Login{User: "AWS", Password: "wrong"}, "GET", "/v2/", nil) }
 	for range 15 {
 		ask()
 	}
-	restore := limitFiles(t, 0)
+	restore := l.jam()
 	for range 50 {
 		ask()
 	}

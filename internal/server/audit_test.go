@@ -84,15 +84,33 @@ func summary(events []audit.Event) []string {
 	return out
 }
 
-// TestATrailThatCannotBeWritten fills the disk as far as this process can see.
+// jam lets no file of the trail follow on one that is full, as a disk does that
+// has no room left.
+func (l *trail) jam() (restore func()) {
+	l.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(l.dir, "*[a-z].jsonl"))
+	must(l.t, err)
+	if len(paths) != 5 {
+		l.t.Fatalf("the trail has %d files to write to", len(paths))
+	}
+	for _, path := range paths {
+		must(l.t, os.Mkdir(path+".next", 0o700))
+	}
+	return func() {
+		for _, path := range paths {
+			must(l.t, os.Remove(path+".next"))
+		}
+	}
+}
+
 func TestATrailThatCannotBeWritten(t *testing.T) {
-	s := testkit.Start(t)
+	s := testkit.Start(t, testkit.Setting("audit-file-bytes", "1")) // each file has a line
 	login := s.Login()
 	manifest, _ := s.PushImage(login, "app", "1", []byte("{}"), []byte("layer"))
 	role := createRole(t, s, "ci")
 	registry := s.ECR(once)
 	security := sts.NewFromConfig(s.AWS(), func(o *sts.Options) { o.RetryMaxAttempts = 1 })
-	restore := limitFiles(t, 0)
+	restore := newTrail(t, s).jam()
 	if a := s.Do(login, "GET", "/v2/app/manifests/1", nil); a.Status != 200 || !bytes.Equal(a.Body, manifest) {
 		t.Errorf("a pull that cannot be recorded: %d", a.Status)
 	}
