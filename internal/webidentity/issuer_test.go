@@ -116,6 +116,16 @@ func (p pair) public() jose.JSONWebKey {
 // sign makes a token.
 func (p pair) sign(t *testing.T, claims map[string]any) string {
 	t.Helper()
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.signText(t, string(text))
+}
+
+// signText signs any payload.
+func (p pair) signText(t *testing.T, payload string) string {
+	t.Helper()
 	o := (&jose.SignerOptions{}).WithType("JWT")
 	o.EmbedJWK = p.embed
 	if p.id != "" {
@@ -125,11 +135,7 @@ func (p pair) sign(t *testing.T, claims map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(text)
+	signed, err := signer.Sign([]byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,18 +4,21 @@
 //  1. A token counts only in an account that has its issuer as a provider, with
 //     one of the token's audiences; and only with a signature of one of the
 //     keys that the issuer publishes now, by RS256 or ES256.
-//  2. An issuer is asked over HTTPS, with bounded time and bytes; at a loopback
+//  2. Claims are read with their letter case, and a token in which one could be
+//     read in two ways is refused.
+//  3. An issuer is asked over HTTPS, with bounded time and bytes; at a loopback
 //     or private address only if the operator lists its host, and then only at
 //     the scheme, host and port of the provider's URL; at link-local addresses
 //     never. Redirects lead to no other host. Plain HTTP is for loopback hosts
 //     that are listed.
-//  3. Keys are kept for an hour. However many tokens come, an issuer is asked
+//  4. Keys are kept for an hour. However many tokens come, an issuer is asked
 //     at most every few seconds, and memory is bounded.
 //
 // It does not decide what whoever holds the token may do.
 package webidentity
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -151,10 +154,45 @@ func glance(token string) (claims, error) {
 		return c, invalid(notAJWT)
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-	if err != nil || json.Unmarshal(payload, &c) != nil || c.Issuer == "" {
+	if err != nil || !unambiguous(payload) || json.Unmarshal(payload, &c) != nil || c.Issuer == "" {
 		return c, invalid(notAJWT)
 	}
 	return c, nil
+}
+
+// reserved are the names of claims that we or package oidc read.
+var reserved = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "azp", "nonce", "at_hash", "_claim_names", "_claim_sources",
+}
+
+// unambiguous reports whether a payload is one object in which no name is given
+// twice, and none is a reserved one but for the letter case. An issuer may let
+// those who ask it for tokens name claims of their own: to package json, the
+// last of all names that are alike but for the case is the claim, while claims
+// have letter case (RFC 7519 section 4, RFC 8259 section 4).
+func unambiguous(payload []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		claim, ok := token.(string)
+		if err != nil || !ok || seen[claim] {
+			return false
+		}
+		seen[claim] = true
+		if slices.ContainsFunc(reserved, func(r string) bool { return r != claim && strings.EqualFold(r, claim) }) {
+			return false
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return false
+		}
+	}
+	_, err := d.Token() // the closing brace; json.Unmarshal sees what is behind it
+	return err == nil
 }
 
 // provider finds the account's provider of an issuer.

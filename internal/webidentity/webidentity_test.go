@@ -3,6 +3,7 @@ package webidentity_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -140,6 +141,43 @@ func TestATokenThatIsNotGenuineIsRefused(t *testing.T) {
 		t.Errorf("in another account: %v", err)
 	}
 	w.takes(good)
+}
+
+// TestAClaimHasItsLetterCase: an issuer that lets others name claims must not
+// thereby let them choose the subject.
+func TestAClaimHasItsLetterCase(t *testing.T) {
+	key := newEC(t, "e")
+	i := newIssuer(t, key.public())
+	w := newWorld(t, i)
+	good, err := json.Marshal(i.claims(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(more string) string { return key.signText(t, strings.TrimSuffix(string(good), "}")+","+more+"}") }
+	first := func(more string) string { return key.signText(t, "{"+more+","+strings.TrimPrefix(string(good), "{")) }
+	for _, claim := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "azp", "nonce"} {
+		for _, alias := range []string{strings.ToUpper(claim), strings.ToUpper(claim[:1]) + claim[1:], strings.Replace(claim, "s", "\u017f", 1)} {
+			if alias == claim {
+				continue
+			}
+			w.refuses(with(`"`+alias+`":"x"`), fault.IdentityTokenInvalid, "not a valid JWT")
+			w.refuses(first(`"`+alias+`":"x"`), fault.IdentityTokenInvalid, "not a valid JWT")
+			w.refuses(with(`"`+alias+`":null`), fault.IdentityTokenInvalid, "not a valid JWT")
+			only := i.claims(nil)
+			only[alias] = only[claim]
+			delete(only, claim)
+			w.refuses(key.sign(t, only), fault.IdentityTokenInvalid, "not a valid JWT")
+		}
+		if claim != "azp" && claim != "nonce" {
+			w.refuses(with(`"`+claim+`":"x"`), fault.IdentityTokenInvalid, "not a valid JWT")
+		}
+	}
+	w.refuses(with(`"\u0073ub":"x"`), fault.IdentityTokenInvalid, "not a valid JWT")
+	w.refuses(with(`"repository":"a","repository":"b"`), fault.IdentityTokenInvalid, "not a valid JWT")
+	w.refuses(with(`"nested":{"sub":"x"`), fault.IdentityTokenInvalid, "not a valid JWT")
+	w.refuses(key.signText(t, "["+string(good)+"]"), fault.IdentityTokenInvalid, "not a valid JWT")
+	w.refuses(key.signText(t, string(good)+`{"sub":"x"}`), fault.IdentityTokenInvalid, "not a valid JWT")
+	w.takes(with(`"Repository":"a","repository":"b","nested":{"SUB":"x","sub":"y","sub":"z"},"subject":"x","azp":"y"`))
 }
 
 func TestAnIssuerIsAskedSeldom(t *testing.T) {
