@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(args[0]), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newAudit())
+	root.AddCommand(newServe(args[0]), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newLifecycle(), newAudit())
 	root.SetArgs(args[1:])
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -2,8 +2,9 @@ package lifecycle
 
 import "github.com/lighterage/lighterage/internal/meta"
 
-// The rows of previews, for the fronts.
+// The rows, for the fronts.
 type (
+	RepositoryID  = meta.RepositoryID
 	PreviewState  = meta.LifecyclePreview
 	PreviewResult = meta.PreviewResult
 	PreviewStatus = meta.PreviewStatus

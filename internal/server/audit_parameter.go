@@ -18,6 +18,7 @@ var told = words(`
 	ImageTagMutability ImageScanningConfiguration ScanOnPush EncryptionConfiguration EncryptionType KmsKey Force
 	Name Scope TagKeys Tags Key
 	ServiceName Power Scale Label Digest IsDisabled
+	DryRun Region Complete ImageCount SelectedCount ExpiredCount EvaluatedAt
 	AccountId AccountName AccountAlias Principal PrincipalArn PolicySourceArn Action ActionNames Resource ResourceArns
 	UserName NewUserName GroupName NewGroupName RoleName RoleArn RoleSessionName SourceIdentity DurationSeconds
 	PolicyArn PolicyArns Arn PolicyName VersionId SetAsDefault Path NewPath PathPrefix PermissionsBoundary

@@ -1,6 +1,6 @@
 // Package admin is the server's own API, for what AWS has no operation for:
-// making accounts, ending all tokens of an account, and asking why a decision
-// comes out as it does. It speaks AWS JSON with a model of our own.
+// making accounts, ending all tokens of an account, running lifecycle policies of
+// whatever account, and asking why a decision comes out as it does. It speaks AWS JSON with a model of our own.
 //
 //  1. Every operation is an action lighterage:<Operation> on the resource "*" of
 //     the server's own account. So its root may, and of its users those whose
@@ -11,7 +11,7 @@
 //  3. A simulation decides nothing, records nothing, and uses the very policies
 //     that a request of the principal would meet.
 //
-// It has no rules of its own: they are in packages directory and access.
+// It has no rules of its own: they are in packages directory, lifecycle and access.
 package admin
 
 import (
@@ -23,6 +23,7 @@ import (
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/name"
 )
 
@@ -40,6 +41,7 @@ type Explainer interface {
 type Config struct {
 	Account    name.AccountID // the server's own
 	Directory  *directory.Directory
+	Lifecycle  *lifecycle.Runner
 	Principals Principals
 	Explainer  Explainer
 }
@@ -60,6 +62,8 @@ func (f *front) operations() []awsjson.Operation {
 		op(f, "CreateAccount", f.createAccount),
 		op(f, "ListAccounts", f.listAccounts),
 		op(f, "RevokeTokens", f.revokeTokens),
+		op(f, "ListLifecyclePolicies", f.listLifecyclePolicies),
+		op(f, "RunLifecyclePolicy", f.runLifecyclePolicy),
 		op(f, "SimulateDecision", f.simulateDecision),
 	}
 }

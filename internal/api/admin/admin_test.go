@@ -21,6 +21,7 @@ import (
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/identity"
+	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta/metatest"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
@@ -44,7 +45,9 @@ type world struct {
 	url    string
 	faults *metatest.Faults
 	issuer *identity.Authority
-	root   *client.Client // of the server's own account
+
+	lifecycle *lifecycle.Runner
+	root      *client.Client // of the server's own account
 }
 
 func open(t *testing.T) *world {
@@ -68,8 +71,11 @@ func open(t *testing.T) *world {
 	w.must(err)
 	w.issuer = authority
 	decider := access.New(access.Config{Store: w.faults, Clock: time.Now})
+	w.lifecycle = lifecycle.New(lifecycle.Config{
+		Meta: w.faults, Logger: log, LayerGrace: time.Hour, FlushPulls: func(context.Context) error { return nil }, Journal: unwritten{},
+	})
 	handler, err := awsjson.New(awsjson.Config{
-		Services:      []awsjson.Service{admin.New(admin.Config{Account: home, Directory: w.Directory, Principals: authority, Explainer: decider})},
+		Services:      []awsjson.Service{admin.New(admin.Config{Account: home, Directory: w.Directory, Lifecycle: w.lifecycle, Principals: authority, Explainer: decider})},
 		Authenticator: authority, Authorizer: decider, Now: time.Now,
 	})
 	w.must(err)
@@ -79,6 +85,12 @@ func open(t *testing.T) *world {
 	w.root = w.client(keyID, secret)
 	return w
 }
+
+// unwritten is the journal of lifecycle policies.
+type unwritten struct{}
+
+func (unwritten) Ready() error               { return nil }
+func (unwritten) Record(lifecycle.Execution) {}
 
 func (w *world) must(err error) {
 	w.t.Helper()
@@ -143,8 +155,8 @@ func TestAnAccountIsMadeWithAKeyThatWorksInItAlone(t *testing.T) {
 		t.Errorf("key %q with a secret of %d characters", out.Key.ID, len(out.Key.Secret))
 	}
 	other := w.client(out.Key.ID, out.Key.Secret)
-	for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision"} {
-		in := map[string]string{"accountName": "x", "principalArn": "arn:aws:iam::210987654321:root", "action": "ecr:PutImage", "resourceArn": "*"}
+	for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision", "ListLifecyclePolicies", "RunLifecyclePolicy"} {
+		in := map[string]string{"accountName": "x", "repositoryName": "team/app", "principalArn": "arn:aws:iam::210987654321:root", "action": "ecr:PutImage", "resourceArn": "*"}
 		refused(t, other.Call(w.ctx, operation, in, &out), "AccessDeniedException",
 			"User: arn:aws:iam::210987654321:root is not authorized to perform: lighterage:"+operation+" on resource: *")
 	}
@@ -174,8 +186,8 @@ func TestPassingCredentialsDoNotOpenTheAPI(t *testing.T) {
 		w.must(err)
 		c := w.client(lent.KeyID, lent.Secret.Reveal())
 		c.Credentials.SessionToken = lent.Token
-		for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision"} {
-			in := map[string]string{"accountName": "x", "principalArn": caller.ARN, "action": "ecr:PutImage", "resourceArn": "*"}
+		for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision", "ListLifecyclePolicies", "RunLifecyclePolicy"} {
+			in := map[string]string{"accountName": "x", "repositoryName": "team/app", "principalArn": caller.ARN, "action": "ecr:PutImage", "resourceArn": "*"}
 			refused(t, c.Call(w.ctx, operation, in, nil), "UnrecognizedClientException", "")
 		}
 	}

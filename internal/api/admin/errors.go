@@ -23,6 +23,10 @@ func wordFault(f *fault.Error) (shape, message string, extra map[string]any, ok 
 		// A rule of the directory speaks in a sentence, a constraint of the
 		// model in the protocol's style.
 		return invalid, f.Detail, nil, f.Detail != ""
+	case fault.RepositoryNotFound:
+		return notFound, "The account " + f.Account + " has no repository " + f.Repository + " in the region.", nil, true
+	case fault.LifecyclePolicyNotFound:
+		return notFound, "The repository " + f.Repository + " of the account " + f.Account + " has no lifecycle policy.", nil, true
 	case fault.PageTokenInvalid:
 		return invalid, "The nextToken is not one that this operation gave.", nil, true
 	case fault.StoreFull:

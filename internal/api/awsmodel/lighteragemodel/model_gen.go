@@ -29,9 +29,21 @@ var Model = &awsmodel.Model{
 			Errors: []string{"ValidationException", "ServerException"},
 		},
 		{
+			Name:  "ListLifecyclePolicies",
+			Input: shapeListLifecyclePoliciesRequest, In: reflect.TypeFor[ListLifecyclePoliciesRequest](),
+			Output: shapeListLifecyclePoliciesResponse, Out: reflect.TypeFor[ListLifecyclePoliciesResponse](),
+			Errors: []string{"ValidationException", "ServerException"},
+		},
+		{
 			Name:  "RevokeTokens",
 			Input: shapeRevokeTokensRequest, In: reflect.TypeFor[RevokeTokensRequest](),
 			Output: shapeRevokeTokensResponse, Out: reflect.TypeFor[RevokeTokensResponse](),
+			Errors: []string{"ValidationException", "ResourceNotFoundException", "ServerException"},
+		},
+		{
+			Name:  "RunLifecyclePolicy",
+			Input: shapeRunLifecyclePolicyRequest, In: reflect.TypeFor[RunLifecyclePolicyRequest](),
+			Output: shapeRunLifecyclePolicyResponse, Out: reflect.TypeFor[RunLifecyclePolicyResponse](),
 			Errors: []string{"ValidationException", "ResourceNotFoundException", "ServerException"},
 		},
 		{

@@ -33,6 +33,26 @@ type CreateAccountResponse struct {
 	AccessKey *AccessKey
 }
 
+// LifecyclePolicy is a structure of the model.
+type LifecyclePolicy struct {
+	AccountId        *string
+	Region           *string
+	RepositoryName   *string
+	SetAt            *time.Time
+	LastEvaluatedAt  *time.Time
+	NextEvaluationAt *time.Time
+}
+
+// LifecycleResult is a structure of the model.
+type LifecycleResult struct {
+	ImageDigest   *string
+	ImageTags     []string
+	ImagePushedAt *time.Time
+	RulePriority  *int32
+	Action        *string
+	Outcome       *string
+}
+
 // ListAccountsRequest is the input of ListAccounts.
 type ListAccountsRequest struct {
 	NextToken  *string
@@ -45,6 +65,19 @@ type ListAccountsResponse struct {
 	NextToken *string
 }
 
+// ListLifecyclePoliciesRequest is the input of ListLifecyclePolicies.
+type ListLifecyclePoliciesRequest struct {
+	AccountId  *string
+	NextToken  *string
+	MaxResults *int32
+}
+
+// ListLifecyclePoliciesResponse is the output of ListLifecyclePolicies.
+type ListLifecyclePoliciesResponse struct {
+	LifecyclePolicies []LifecyclePolicy
+	NextToken         *string
+}
+
 // RevokeTokensRequest is the input of RevokeTokens.
 type RevokeTokensRequest struct {
 	AccountId *string
@@ -54,6 +87,29 @@ type RevokeTokensRequest struct {
 type RevokeTokensResponse struct {
 	AccountId       *string
 	TokensRevokedAt *time.Time
+}
+
+// RunLifecyclePolicyRequest is the input of RunLifecyclePolicy.
+type RunLifecyclePolicyRequest struct {
+	AccountId           *string
+	Region              *string
+	RepositoryName      *string // required
+	DryRun              *bool
+	LifecyclePolicyText *string
+}
+
+// RunLifecyclePolicyResponse is the output of RunLifecyclePolicy.
+type RunLifecyclePolicyResponse struct {
+	AccountId      *string
+	Region         *string
+	RepositoryName *string
+	DryRun         *bool
+	Complete       *bool
+	EvaluatedAt    *time.Time
+	ImageCount     *int32
+	SelectedCount  *int32
+	ExpiredCount   *int32
+	Results        []LifecycleResult
 }
 
 // SimulateDecisionRequest is the input of SimulateDecision.

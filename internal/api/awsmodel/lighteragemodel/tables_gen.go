@@ -33,9 +33,28 @@ var (
 		{Name: "account", Shape: shapeAccount},
 		{Name: "accessKey", Shape: shapeAccessKey},
 	}}
-	shapeDecision            = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
-	shapeEffect              = &awsmodel.Shape{Name: "Effect", Kind: awsmodel.String, Enum: []string{"Allow", "Deny"}}
-	shapeInteger             = &awsmodel.Shape{Name: "Integer", Kind: awsmodel.Integer}
+	shapeDecision        = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
+	shapeEffect          = &awsmodel.Shape{Name: "Effect", Kind: awsmodel.String, Enum: []string{"Allow", "Deny"}}
+	shapeInteger         = &awsmodel.Shape{Name: "Integer", Kind: awsmodel.Integer}
+	shapeLifecyclePolicy = &awsmodel.Shape{Name: "LifecyclePolicy", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "accountId", Shape: shapeAccountId},
+		{Name: "region", Shape: shapeRegion},
+		{Name: "repositoryName", Shape: shapeRepositoryName},
+		{Name: "setAt", Shape: shapeTimestamp},
+		{Name: "lastEvaluatedAt", Shape: shapeTimestamp},
+		{Name: "nextEvaluationAt", Shape: shapeTimestamp},
+	}}
+	shapeLifecyclePolicyList = &awsmodel.Shape{Name: "LifecyclePolicyList", Kind: awsmodel.List, Elem: shapeLifecyclePolicy}
+	shapeLifecyclePolicyText = &awsmodel.Shape{Name: "LifecyclePolicyText", Kind: awsmodel.String, Min: new(int64(100)), Max: new(int64(30720))}
+	shapeLifecycleResult     = &awsmodel.Shape{Name: "LifecycleResult", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "imageDigest", Shape: shapeString},
+		{Name: "imageTags", Shape: shapeStringList},
+		{Name: "imagePushedAt", Shape: shapeTimestamp},
+		{Name: "rulePriority", Shape: shapeInteger},
+		{Name: "action", Shape: shapeString},
+		{Name: "outcome", Shape: shapeString},
+	}}
+	shapeLifecycleResultList = &awsmodel.Shape{Name: "LifecycleResultList", Kind: awsmodel.List, Elem: shapeLifecycleResult}
 	shapeListAccountsRequest = &awsmodel.Shape{Name: "ListAccountsRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "nextToken", Shape: shapePageToken},
 		{Name: "maxResults", Shape: shapeMaxResults},
@@ -44,9 +63,20 @@ var (
 		{Name: "accounts", Shape: shapeAccountList},
 		{Name: "nextToken", Shape: shapePageToken},
 	}}
+	shapeListLifecyclePoliciesRequest = &awsmodel.Shape{Name: "ListLifecyclePoliciesRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "accountId", Shape: shapeAccountId},
+		{Name: "nextToken", Shape: shapePageToken},
+		{Name: "maxResults", Shape: shapeMaxResults},
+	}}
+	shapeListLifecyclePoliciesResponse = &awsmodel.Shape{Name: "ListLifecyclePoliciesResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "lifecyclePolicies", Shape: shapeLifecyclePolicyList},
+		{Name: "nextToken", Shape: shapePageToken},
+	}}
 	shapeMaxResults          = &awsmodel.Shape{Name: "MaxResults", Kind: awsmodel.Integer, Min: new(int64(1)), Max: new(int64(1000))}
 	shapePageToken           = &awsmodel.Shape{Name: "PageToken", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(64))}
 	shapePrincipalArn        = &awsmodel.Shape{Name: "PrincipalArn", Kind: awsmodel.String, Min: new(int64(20)), Max: new(int64(2048)), Pattern: "arn:aws:(iam|sts)::[0-9]{12}:.+"}
+	shapeRegion              = &awsmodel.Shape{Name: "Region", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(64)), Pattern: "[a-z0-9-]+"}
+	shapeRepositoryName      = &awsmodel.Shape{Name: "RepositoryName", Kind: awsmodel.String, Min: new(int64(2)), Max: new(int64(256))}
 	shapeResourceArn         = &awsmodel.Shape{Name: "ResourceArn", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(2048)), Pattern: "\\*|arn:aws:.+"}
 	shapeRevokeTokensRequest = &awsmodel.Shape{Name: "RevokeTokensRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "accountId", Shape: shapeAccountId},
@@ -54,6 +84,25 @@ var (
 	shapeRevokeTokensResponse = &awsmodel.Shape{Name: "RevokeTokensResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "accountId", Shape: shapeAccountId},
 		{Name: "tokensRevokedAt", Shape: shapeTimestamp},
+	}}
+	shapeRunLifecyclePolicyRequest = &awsmodel.Shape{Name: "RunLifecyclePolicyRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "accountId", Shape: shapeAccountId},
+		{Name: "region", Shape: shapeRegion},
+		{Name: "repositoryName", Shape: shapeRepositoryName, Required: true},
+		{Name: "dryRun", Shape: shapeBoolean},
+		{Name: "lifecyclePolicyText", Shape: shapeLifecyclePolicyText},
+	}}
+	shapeRunLifecyclePolicyResponse = &awsmodel.Shape{Name: "RunLifecyclePolicyResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "accountId", Shape: shapeAccountId},
+		{Name: "region", Shape: shapeRegion},
+		{Name: "repositoryName", Shape: shapeRepositoryName},
+		{Name: "dryRun", Shape: shapeBoolean},
+		{Name: "complete", Shape: shapeBoolean},
+		{Name: "evaluatedAt", Shape: shapeTimestamp},
+		{Name: "imageCount", Shape: shapeInteger},
+		{Name: "selectedCount", Shape: shapeInteger},
+		{Name: "expiredCount", Shape: shapeInteger},
+		{Name: "results", Shape: shapeLifecycleResultList},
 	}}
 	shapeSecret                  = &awsmodel.Shape{Name: "Secret", Kind: awsmodel.String, Secret: true}
 	shapeSimulateDecisionRequest = &awsmodel.Shape{Name: "SimulateDecisionRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
