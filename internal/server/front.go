@@ -25,9 +25,9 @@ import (
 // fronts makes a front of each wire, over the same rules.
 func (s *Server) fronts(addresses *edge.Addresses) (*router, error) {
 	c := s.parts.Config
-	rate := limit(c.Rates, s.parts.Clock)
+	take := limit(c.Rates, s.parts.Clock)
 	auth, decider := noting{s.authority}, gate{access.New(access.Config{Store: s.parts.Meta, Clock: s.parts.Clock}), s.auditor}
-	json, err := s.awsJSON(auth, decider, addresses, rate)
+	json, err := s.awsJSON(auth, decider, addresses, take)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Server) fronts(addresses *edge.Addresses) (*router, error) {
 	}
 	return &router{
 		oci: oci.New(oci.Config{
-			Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: s.parts.Logger, Strict: c.ECRStrict, Rate: rate,
+			Catalogue: s.catalogue, Auth: auth, Access: decider, Addresses: addresses, Logger: s.parts.Logger, Strict: c.ECRStrict, Rate: take,
 			Anonymous: c.AnonymousPull, Home: name.RegistryID{Account: c.Account, Region: c.Region},
 		}),
 		aws:   json,
@@ -46,7 +46,7 @@ func (s *Server) fronts(addresses *edge.Addresses) (*router, error) {
 	}, nil
 }
 
-func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses, rate taker) (http.Handler, error) {
+func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses, take taker) (http.Handler, error) {
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
 			ecr.New(ecr.Config{
@@ -58,23 +58,8 @@ func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses, r
 		Authenticator: auth,
 		Authorizer:    decider,
 		Now:           s.parts.Clock,
-		Rate:          rate,
+		Rate:          take,
 	})
-}
-
-// taker counts a call of an account in a region; nil counts none.
-type taker = func(name.AccountID, name.Region, string) error
-
-// limit makes what counts the calls of all doors.
-func limit(rates config.Rates, clock func() time.Time) taker {
-	if len(rates) == 0 {
-		return nil
-	}
-	byAction := map[string]int64{}
-	for operation, n := range rates {
-		byAction["ecr:"+operation] = n
-	}
-	return rate.New(clock, byAction).Take
 }
 
 func (s *Server) awsQuery(auth noting, decider gate) (http.Handler, error) {

@@ -35,7 +35,7 @@ type Authorizer interface {
 	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
 }
 
-// Config is what a Handler is made of. All but Memory must be set. A request's
+// Config is what a Handler is made of. All but Rate and Memory must be set. A request's
 // id and the address that its client used come from its edge.Request, and
 // principal, action, resource and error go there: nothing is logged here.
 type Config struct {
@@ -43,6 +43,9 @@ type Config struct {
 	Authenticator Authenticator
 	Authorizer    Authorizer
 	Now           func() time.Time
+	// Rate counts a call of an account in a region, and returns Overloaded for one
+	// too many. Nil: as many as they like.
+	Rate func(account name.AccountID, region name.Region, action string) error
 	// Memory is what all requests together may hold of what they sent, beyond
 	// a little each, in bytes; 0: DefaultMemory.
 	Memory int64
@@ -213,6 +216,12 @@ func (x *exchange) act(op *Operation, caller identity.Caller, in reflect.Value) 
 	x.event.Resource = resource.ARN
 	if err := x.handler.config.Authorizer.Authorize(x.r.Context(), caller, op.Action, resource); err != nil {
 		return nil, err
+	}
+	// Whoever may not do something takes nothing from those who may.
+	if rate := x.handler.config.Rate; rate != nil {
+		if err := rate(caller.Account, call.Registry.Region, op.Action); err != nil {
+			return nil, err
+		}
 	}
 	return op.handle(x.r.Context(), call, in.Interface())
 }

@@ -56,6 +56,13 @@ func (f *front) getBlob(c *call) error {
 	if err != nil {
 		return err
 	}
+	if f.Strict {
+		return f.redirect(c, d)
+	}
+	return f.sendBlob(c, d)
+}
+
+func (f *front) sendBlob(c *call, d digest.Digest) error {
 	content, err := f.Catalogue.OpenLayer(c.r.Context(), c.key, d)
 	if err != nil {
 		return err
@@ -100,7 +107,7 @@ func (f *front) download(c *call, repository, token string) error {
 	}
 	edge.From(c.r.Context()).Action = "ecr:GetDownloadUrlForLayer"
 	c.key = registry.RepositoryKey{Registry: grant.Registry, Space: registry.Space(grant.Space), Name: grant.Repository}
-	return f.getBlob(c)
+	return f.sendBlob(c, grant.Digest)
 }
 
 func (f *front) deleteBlob(c *call) error {

@@ -186,6 +186,8 @@ func (failing) VerifyBearer(context.Context, string) (identity.Caller, error) {
 	return identity.Caller{}, errors.New("SECRET")
 }
 
+func (failing) IssueDownload(identity.Download) string { return "" }
+
 func (failing) VerifyDownload(string) (identity.Download, error) {
 	return identity.Download{}, errors.New("SECRET")
 }

@@ -147,7 +147,10 @@ func (f *front) writeError(c *call, err error) {
 	anybody := c.caller.Kind == identity.Anonymous && e.Reason == fault.AccessDenied
 	event := edge.From(c.r.Context())
 	event.Err = err
-	w := wordingOf(e)
+	w, ok := f.strictly(c, e)
+	if !ok {
+		w = wordingOf(e)
+	}
 	if anybody { // somebody may be allowed
 		w = wordings[fault.CredentialMissing]
 	}

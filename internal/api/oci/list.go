@@ -49,32 +49,37 @@ func pageSize(q url.Values) (int, error) {
 
 func (f *front) listTags(c *call) error {
 	q := c.r.URL.Query()
-	n, err := pageSize(q)
+	n, after, err := f.page(c, q)
 	if err != nil {
 		return err
 	}
-	names, err := f.Catalogue.Tags(c.r.Context(), c.key, name.Tag(q.Get("last")), n+1)
+	names, err := f.Catalogue.Tags(c.r.Context(), c.key, name.Tag(after), n+1)
 	if err != nil {
 		return err
 	}
 	more := len(names) > n
 	names = names[:min(n, len(names))]
 	if more && n > 0 {
-		c.linkNext(url.Values{"n": {strconv.Itoa(n)}, "last": {string(names[n-1])}})
+		f.linkPage(c, q, n, string(names[n-1]))
 	}
 	body := append(make([]byte, 0, 64+len(names)*24), `{"name":"`...)
 	body = append(append(body, c.key.Name...), `","tags":`...)
-	return c.list(appendNames(body, names))
+	contentType := jsonType
+	if f.Strict {
+		contentType = plainText // deitch/docker_registry2#34
+	}
+	return c.list(contentType, appendNames(body, names))
 }
+
+var plainText = []string{"text/plain; charset=utf-8"}
 
 func (f *front) listRepositories(c *call) error {
 	q := c.r.URL.Query()
-	n, err := pageSize(q)
+	n, after, err := f.page(c, q)
 	if err != nil {
 		return err
 	}
-	after := name.RepositoryName(q.Get("last"))
-	names, err := f.visible(c, after, n+1)
+	names, err := f.visible(c, name.RepositoryName(after), n+1)
 	if err != nil {
 		return err
 	}
@@ -86,9 +91,9 @@ func (f *front) listRepositories(c *call) error {
 	more := len(names) > n
 	names = names[:min(n, len(names))]
 	if more && n > 0 {
-		c.linkNext(url.Values{"n": {strconv.Itoa(n)}, "last": {string(names[n-1])}})
+		f.linkPage(c, q, n, string(names[n-1]))
 	}
-	return c.list(appendNames([]byte(`{"repositories":`), names))
+	return c.list(jsonType, appendNames([]byte(`{"repositories":`), names))
 }
 
 // repositoriesAtOnce is how many rows are read at a time.
@@ -144,9 +149,9 @@ func (c *call) linkNext(q url.Values) {
 	c.w.Header()["Link"] = []string{"<" + next.String() + `>; rel="next"`}
 }
 
-func (c *call) list(body []byte) error {
+func (c *call) list(contentType []string, body []byte) error {
 	h := c.w.Header()
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = contentType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	c.w.WriteHeader(http.StatusOK)
 	c.w.Write(body)
@@ -176,7 +181,7 @@ func (f *front) listReferrers(c *call) error {
 	}
 	after, _ := strconv.ParseInt(q.Get("last"), 10, 64)
 	page, more, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, registry.ImageID(after), referrersMax, annotationsMax)
-	if err != nil && !fault.Is(err, fault.RepositoryNotFound) { // spec: never 404 for want of referrers
+	if err != nil && (f.Strict || !fault.Is(err, fault.RepositoryNotFound)) { // spec: never 404 for want of referrers
 		return err
 	}
 	release, err := f.Catalogue.HoldAnswer(c.r.Context(), annotationsHeld*registry.AnnotationsSize(page))

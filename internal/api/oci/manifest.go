@@ -115,7 +115,7 @@ func (f *front) putManifest(c *call) error {
 	if image.Subject != "" {
 		h["Oci-Subject"] = []string{string(image.Subject)}
 	}
-	if c.r.URL.RawQuery != "" {
+	if c.r.URL.RawQuery != "" && !f.Strict {
 		for _, t := range put.Tags {
 			h["Oci-Tag"] = append(h["Oci-Tag"], string(t))
 		}
@@ -135,7 +135,7 @@ func (f *front) readPut(c *call, lease *edge.Lease) (registry.Put, error) {
 	put.Digest = ref.Digest
 	if ref.Tag != "" {
 		put.Tags = []name.Tag{ref.Tag}
-	} else if c.r.URL.RawQuery != "" {
+	} else if c.r.URL.RawQuery != "" && !f.Strict {
 		asked := c.r.URL.Query()["tag"]
 		if len(asked) > tagsAtOnce {
 			return put, &fault.Error{Reason: fault.TagInvalid, Detail: "no more than " + strconv.Itoa(tagsAtOnce) + " tags at once"}
@@ -233,7 +233,9 @@ func (f *front) deleteManifest(c *call) error {
 	if err != nil {
 		return err
 	}
-	if ref.Tag != "" {
+	if ref.Tag != "" && f.Strict {
+		err = f.deleteByTag(c, ref)
+	} else if ref.Tag != "" {
 		err = f.Catalogue.DeleteTag(c.r.Context(), c.caller.ARN, c.key, ref.Tag)
 	} else {
 		err = f.Catalogue.DeleteImage(c.r.Context(), c.caller.ARN, c.key, ref)

@@ -45,6 +45,8 @@ type Authenticator interface {
 	IssueBearer(ctx context.Context, header string) (identity.Token, error)
 	// VerifyBearer takes such a token. The reasons are those of VerifyBasic.
 	VerifyBearer(ctx context.Context, token string) (identity.Caller, error)
+	// IssueDownload returns the token of a download URL.
+	IssueDownload(d identity.Download) string
 	// VerifyDownload takes the token of a download URL apart.
 	VerifyDownload(token string) (identity.Download, error)
 }
@@ -54,18 +56,20 @@ type Authorizer interface {
 	Authorize(ctx context.Context, c identity.Caller, action string, r access.Resource) error
 }
 
-// Config is what the front is made of. Every field must be set but Strict and
-// those of anonymous pull.
+// Config is what the front is made of. Every field must be set but Strict, Rate
+// and those of anonymous pull.
 type Config struct {
 	Catalogue *registry.Catalogue
 	Auth      Authenticator
 	Access    Authorizer
 	Addresses *edge.Addresses
 	Logger    *slog.Logger
-	// Strict keeps ECR's limits where OCI allows more: no repository is
-	// created by a push, no blob is deleted, an immutable tag is not put
-	// again even to the same image, and a mount names its source.
+	// Strict answers as ECR does where the specification says another thing:
+	// docs/compatibility.md has the list. The catalogue is to be strict as well.
 	Strict bool
+	// Rate counts a request of an account in a region, and returns Overloaded for
+	// one too many. Nil: as many as they like.
+	Rate func(account name.AccountID, region name.Region, action string) error
 
 	// Anonymous offers bearer tokens, also to those who have no login.
 	Anonymous bool
@@ -92,6 +96,7 @@ func New(c Config) http.Handler { return &front{c, edge.NewMemory(manifestsMax, 
 type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
+	route  *route // nil until the path has shown one
 	caller identity.Caller
 	key    registry.RepositoryKey
 }
@@ -108,6 +113,7 @@ var apiVersion = []string{"registry/2.0"}
 
 func (f *front) serve(c *call) error {
 	route, repository, err := match(c.r.Method, c.r.URL.Path)
+	c.route = route
 	event := edge.From(c.r.Context())
 	if route != nil {
 		event.Service, event.Operation = "ecr", strings.TrimPrefix(route.action, "ecr:")
@@ -135,6 +141,9 @@ func (f *front) serve(c *call) error {
 		return err
 	}
 	if err := f.authorize(c, route); err != nil {
+		return err
+	}
+	if err := f.rated(c, route); err != nil {
 		return err
 	}
 	return route.handle(f, c)

@@ -51,7 +51,7 @@ func (f *front) startUpload(c *call) error {
 		return err
 	}
 	if !atOnce {
-		return c.accepted(id, 0)
+		return f.accepted(c, id, 0)
 	}
 	if err := f.finishUpload(c, id, asked.whole, registry.Anywhere, c.r.Body); err != nil {
 		// Nobody was told the id. The client may be gone, and its context too.
@@ -105,17 +105,19 @@ func (f *front) allowUpload(c *call) error {
 }
 
 // accepted answers 202 with where to go on and how far the upload is.
-func (c *call) accepted(id name.UploadID, offset int64) error {
-	c.progress(id, offset)
+func (f *front) accepted(c *call, id name.UploadID, offset int64) error {
+	f.progress(c, id, offset)
 	c.w.WriteHeader(http.StatusAccepted)
 	return nil
 }
 
-func (c *call) progress(id name.UploadID, offset int64) {
+func (f *front) progress(c *call, id name.UploadID, offset int64) {
 	h := c.w.Header()
 	h["Location"] = []string{c.locate("blobs", "uploads", string(id))}
 	h["Range"] = []string{"0-" + strconv.FormatInt(max(offset-1, 0), 10)}
-	h["Docker-Upload-Uuid"] = []string{string(id)}
+	if !f.Strict { // distribution/distribution#2927
+		h["Docker-Upload-Uuid"] = []string{string(id)}
+	}
 	h["Content-Length"] = []string{"0"}
 }
 
@@ -209,14 +211,20 @@ func (f *front) patchUpload(c *call) error {
 	if err = cmp.Or(l.refused, err); err != nil {
 		return f.withProgress(c, id, err)
 	}
-	return c.accepted(id, offset)
+	f.progress(c, id, offset)
+	if f.Strict { // aws/containers-roadmap#2831, dotnet/sdk-container-builds#279
+		c.w.WriteHeader(http.StatusCreated)
+		return nil
+	}
+	c.w.WriteHeader(http.StatusAccepted)
+	return nil
 }
 
 // withProgress tells the client of a refused chunk how far the upload is.
 func (f *front) withProgress(c *call, id name.UploadID, err error) error {
 	if e := fault.Of(err); e.Reason == fault.RangeInvalid {
 		if offset, statusErr := f.Catalogue.UploadOffset(c.r.Context(), c.key, id); statusErr == nil {
-			c.progress(id, offset)
+			f.progress(c, id, offset)
 		}
 	}
 	return err
@@ -358,7 +366,7 @@ func (f *front) getUpload(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.progress(id, offset)
+	f.progress(c, id, offset)
 	delete(c.w.Header(), "Content-Length") // 204 has none
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
