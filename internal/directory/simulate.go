@@ -94,6 +94,10 @@ const simulationBudget = 16 << 20
 // make, in policy's steps; the outcome that goes beyond is the page's last.
 const simulationSteps = 16 << 20
 
+// simulationEntries is how many statements and missing keys the outcomes of one
+// page may tell of; the outcome that goes beyond is the page's last.
+const simulationEntries = 20_000
+
 var simulatedAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
 
 // Simulate returns outcomes from the one with the number first on, action by
@@ -122,17 +126,20 @@ func (d *Directory) Simulate(ctx context.Context, account name.AccountID, s Simu
 	first = min(first, all)
 	last := min(all, first+min(limit, 1+simulationBudget/(1+len(s.Resource)+parts.size())))
 	var out []Outcome
+	entries := 0
 	for i := first; i < last; i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, false, meta.Fault(err)
 		}
-		if run.steps > simulationSteps {
+		if run.steps > simulationSteps || entries > simulationEntries {
 			last = i
 			break
 		}
-		out = append(out, run.try(s.Actions[i/len(s.Resources)], s.Resources[i%len(s.Resources)]))
+		o := run.try(ctx, s.Actions[i/len(s.Resources)], s.Resources[i%len(s.Resources)])
+		entries += len(o.Matched) + len(o.Missing)
+		out = append(out, o)
 	}
-	return out, last < all, nil
+	return out, last < all, meta.Fault(ctx.Err()) // the last may have been given up
 }
 
 func (s Simulation) check() error {
@@ -180,6 +187,7 @@ type simulator struct {
 	owner    name.AccountID
 	policies policy.Policies
 	sources  []source // by the number that is the name of their document
+	cursors  []cursor // in their texts
 	keys     map[string][]string
 	missing  []string
 	steps    int // that it took so far
@@ -224,6 +232,7 @@ func (r *simulator) parse(from []source) ([]policy.Named, error) {
 		}
 		out = append(out, policy.Named{Name: strconv.Itoa(len(r.sources)), Document: d})
 		r.sources = append(r.sources, s)
+		r.cursors = append(r.cursors, newCursor(s.text))
 	}
 	return out, nil
 }
@@ -262,11 +271,12 @@ func (p sources) keys(given []ContextValue) map[string][]string {
 }
 
 // try decides one action on one resource.
-func (r *simulator) try(action, resource string) Outcome {
+func (r *simulator) try(ctx context.Context, action, resource string) Outcome {
 	request := policy.Request{
 		Principal: r.caller, Action: action, Resource: resource, Account: r.accountOf(resource),
 		Keys:  func(key string) []string { return r.keys[key] },
 		Steps: &r.steps,
+		Done:  ctx.Done(),
 	}
 	decision, lines := policy.Explain(request, r.policies)
 	out := Outcome{
@@ -317,13 +327,31 @@ func verdict(lines []policy.Line, l policy.Layer) Verdict {
 
 func (r *simulator) match(line policy.Line) Match {
 	at, _ := strconv.Atoi(line.Policy) // parse wrote it
-	s := r.sources[at]
-	return Match{Policy: s.id, Kind: s.kind, Start: position(s.text, line.Start), End: position(s.text, line.End)}
+	s, c := r.sources[at], &r.cursors[at]
+	return Match{Policy: s.id, Kind: s.kind, Start: c.position(line.Start), End: c.position(line.End)}
 }
 
+// cursor goes through a text from statement to statement, and so once for all of
+// them.
+type cursor struct {
+	text string
+	at   int // in bytes
+	Position
+}
+
+func newCursor(text string) cursor { return cursor{text, 0, Position{1, 1}} }
+
 // position returns where a byte stands.
-func position(text string, at int) Position {
-	before := text[:at]
-	lineStart := strings.LastIndexByte(before, '\n') + 1
-	return Position{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[lineStart:])}
+func (c *cursor) position(at int) Position {
+	if at < c.at { // the next outcome
+		*c = newCursor(c.text)
+	}
+	passed := c.text[c.at:at]
+	if end := strings.LastIndexByte(passed, '\n'); end >= 0 {
+		c.Line += strings.Count(passed, "\n")
+		c.Column, passed = 1, passed[end+1:]
+	}
+	c.Column += utf8.RuneCountInString(passed)
+	c.at = at
+	return c.Position
 }

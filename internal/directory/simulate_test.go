@@ -148,3 +148,66 @@ func TestCostlyPatternsMakeSmallPages(t *testing.T) {
 		t.Errorf("for a client that left: %v", err)
 	}
 }
+
+// TestManyMatchesMakeSmallPages: an answer is bounded, and so is finding out
+// where statements stand.
+func TestManyMatchesMakeSmallPages(t *testing.T) {
+	w := newWorld(t)
+	const statement = `{"Sid":"","Effect":"Allow","Action":"*","Resource":"*"}`
+	long := `{"Version":"2012-10-17","Statement":[` + strings.TrimSuffix(strings.Repeat(statement+",", 4000), ",") + `]}`
+	s := directory.Simulation{Policies: []string{long, long}, Actions: []string{"ecr:A", "ecr:B", "ecr:C", "ecr:D", "ecr:E", "ecr:F"}}
+	page, more, err := w.Simulate(w.ctx, home, s, 0, 100)
+	w.must(err)
+	if len(page) != 3 || !more { // the third is beyond the limit
+		t.Fatalf("%d outcomes, more %v", len(page), more)
+	}
+	rest, more, err := w.Simulate(w.ctx, home, s, 3, 100)
+	w.must(err)
+	if len(rest) != 3 || more {
+		t.Fatalf("then %d outcomes, more %v", len(rest), more)
+	}
+	for _, o := range append(page, rest...) {
+		if len(o.Matched) != 8000 {
+			t.Fatalf("%d statements matched", len(o.Matched))
+		}
+		for i, m := range o.Matched {
+			column := len(`{"Version":"2012-10-17","Statement":[`) + 1 + i%4000*(len(statement)+1)
+			want := directory.Match{
+				Policy: fmt.Sprint("PolicyInputList.", 1+i/4000), Kind: directory.Given,
+				Start: directory.Position{Line: 1, Column: column}, End: directory.Position{Line: 1, Column: column + len(statement)},
+			}
+			if m != want {
+				t.Fatalf("match %d: %+v, want %+v", i, m, want)
+			}
+		}
+	}
+}
+
+// TestManyMissingKeysMakeSmallPages: they are told with each outcome.
+func TestManyMissingKeysMakeSmallPages(t *testing.T) {
+	w := newWorld(t)
+	var keys []string
+	for i := range 6000 {
+		keys = append(keys, fmt.Sprintf(`"a:%d":"x"`, i))
+	}
+	s := directory.Simulation{
+		Policies: []string{`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{` + strings.Join(keys, ",") + `}}}}`},
+		Actions:  []string{"ecr:A", "ecr:B", "ecr:C", "ecr:D", "ecr:E", "ecr:F"},
+	}
+	page, more, err := w.Simulate(w.ctx, home, s, 0, 100)
+	w.must(err)
+	if len(page) != 4 || !more || len(page[0].Missing) != 6000 {
+		t.Errorf("%d outcomes, more %v", len(page), more)
+	}
+}
+
+// TestASimulationEndsWithItsCaller: nobody waits for it any more.
+func TestASimulationEndsWithItsCaller(t *testing.T) {
+	w := newWorld(t)
+	ctx, leave := context.WithCancel(w.ctx)
+	leave()
+	page, _, err := w.Simulate(ctx, home, directory.Simulation{Policies: []string{pull}, Actions: []string{"a:A"}}, 0, 1)
+	if err == nil || fault.Is(err, fault.InputRefused) {
+		t.Errorf("%d outcomes, %v", len(page), err)
+	}
+}
