@@ -107,9 +107,11 @@ func lowered(all []string) []string {
 
 // unique returns the texts in their order, each once.
 func unique(all []string) []string {
+	seen := make(map[string]bool, len(all))
 	var out []string
 	for _, s := range all {
-		if !slices.Contains(out, s) {
+		if !seen[s] {
+			seen[s] = true
 			out = append(out, s)
 		}
 	}
