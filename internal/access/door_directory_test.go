@@ -130,6 +130,8 @@ sts GetSessionToken *
 lighterage CreateAccount arn:of:ours {"accountName":"x"}
 lighterage ListAccounts arn:of:ours {}
 lighterage RevokeTokens arn:of:ours {}
+lighterage ListLifecyclePolicies arn:of:ours {}
+lighterage RunLifecyclePolicy arn:of:ours {"repositoryName":"team/app"}
 lighterage SimulateDecision arn:of:ours {"principalArn":"arn:aws:iam::123456789012:root","action":"ecr:PutImage","resourceArn":"*"}
 `
 
@@ -249,7 +251,7 @@ func openIdentityDoors(t *testing.T) *identityDoors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := admin.New(admin.Config{Account: ours, Directory: rules, Principals: ourRoot{}, Explainer: d.Decider})
+	own := admin.New(admin.Config{Account: ours, Directory: rules, Lifecycle: expiryOf(d.store, slog.New(slog.DiscardHandler)), Principals: ourRoot{}, Explainer: d.Decider})
 	d.prefix = own.Model.TargetPrefix
 	for _, o := range own.Operations {
 		d.services["lighterage"] = append(d.services["lighterage"], o.Name)

@@ -162,7 +162,7 @@ func (d *doors) openDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.services = []awsjson.Service{
-		ecr.New(ecr.Config{Catalogue: catalogue, Lifecycle: expiryOf(d.store, catalogue, log), Issuer: d, Access: d.Decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
+		ecr.New(ecr.Config{Catalogue: catalogue, Lifecycle: expiryOf(d.store, log), Issuer: d, Access: d.Decider, Addresses: addresses, DownloadURL: oci.DownloadURL}),
 		lightsail.New(lightsail.Config{
 			Services: containers.New(containers.Config{Meta: d.store, Repositories: catalogue, PushTTL: time.Hour}), Issuer: d, Access: d.Decider, Addresses: addresses,
 		}),
@@ -183,8 +183,9 @@ func registryOf(store meta.Store, blobs *disk.Store, clock func() time.Time, log
 	})
 }
 
-func expiryOf(store meta.Store, catalogue *registry.Catalogue, log *slog.Logger) *lifecycle.Runner {
-	return lifecycle.New(lifecycle.Config{Meta: store, Logger: log, LayerGrace: time.Hour, FlushPulls: catalogue.FlushPulls, Journal: unwritten{}})
+func expiryOf(store meta.Store, log *slog.Logger) *lifecycle.Runner {
+	noPulls := func(context.Context) error { return nil }
+	return lifecycle.New(lifecycle.Config{Meta: store, Logger: log, LayerGrace: time.Hour, FlushPulls: noPulls, Journal: unwritten{}})
 }
 
 // unwritten is the journal of lifecycle policies.

@@ -95,10 +95,16 @@ func ecrInputs(account, repository, digest string) filler {
 		"ResourceArn": "arn:aws:ecr:us-east-1:" + account + ":repository/" + repository,
 		"LayerDigest": digest, "LayerDigests": digest, "ImageDigest": digest, "SubjectId": digest, "ImageTag": "1",
 		"UploadId": "00000000-0000-4000-8000-000000000000", "ImageManifest": string(testkit.Manifest([]byte("{}"), []byte("layer"))),
-		"ImageManifestMediaType": testkit.ManifestType, "PolicyText": statements("Allow ecr:* *"), "Filter": "v*",
+		"ImageManifestMediaType": testkit.ManifestType, "PolicyText": statements("Allow ecr:* *"), "LifecyclePolicyText": keepTwo, "Filter": "v*",
 		"TagStatus": "ANY", "ImageStatus": "ACTIVE", "AcceptedMediaTypes": testkit.ManifestType, "ArtifactTypes": "text/plain",
 		"Name": "BLOB_MOUNTING", "Value": "ENABLED", "KmsKey": "alias/x", "EncryptionType": "AES256",
 	}
+}
+
+// absences are what an account says that has no policy.
+var absences = map[string]bool{
+	"RepositoryPolicyNotFoundException": true, "RegistryPolicyNotFoundException": true,
+	"LifecyclePolicyNotFoundException": true, "LifecyclePolicyPreviewNotFoundException": true,
 }
 
 // snapshot is all that an account has, as its root sees it.
@@ -108,7 +114,7 @@ func snapshot(t *testing.T, p person, repositories ...string) map[string]any {
 	all := map[string]any{}
 	keep := func(what string, out any, err error) {
 		t.Helper()
-		if err != nil && code(err) != "RepositoryPolicyNotFoundException" && code(err) != "RegistryPolicyNotFoundException" {
+		if err != nil && !absences[code(err)] {
 			t.Fatalf("%s: %v", what, err)
 		}
 		text, err := json.Marshal(out)
@@ -129,6 +135,10 @@ func snapshot(t *testing.T, p person, repositories ...string) map[string]any {
 		keep(r, images, err)
 		policy, err := p.ecr().GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &r})
 		keep(r+" policy", policy, err)
+		expiry, err := p.ecr().GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: &r})
+		keep(r+" lifecycle policy", expiry, err)
+		preview, err := p.ecr().GetLifecyclePolicyPreview(ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: &r})
+		keep(r+" preview", preview, err)
 		tags, err := p.ecr().ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:ecr:us-east-1:" + p.account + ":repository/" + r)})
 		keep(r+" tags", tags, err)
 	}
@@ -174,8 +184,8 @@ func TestNoOperationReachesAnotherAccount(t *testing.T) {
 	if diff := cmp.Diff(there, absent); diff != "" {
 		t.Errorf("what is there is told apart from what is not (-there +absent):\n%s", diff)
 	}
-	if len(there) != 22 {
-		t.Errorf("%d operations were denied, want all 22 that can name another account: %v", len(there), there)
+	if len(there) != 27 {
+		t.Errorf("%d operations were denied, want all 27 that can name another account: %v", len(there), there)
 	}
 
 	for _, account := range []string{root(s).account, "999999999999"} { // the second is nobody's
@@ -188,9 +198,9 @@ func TestNoOperationReachesAnotherAccount(t *testing.T) {
 		}
 		checkStatus(t, "_catalog", at(t, s, host(account), them.login(t), "GET", "/v2/_catalog", nil), 403)
 	}
-	for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision"} {
+	for _, operation := range []string{"CreateAccount", "ListAccounts", "RevokeTokens", "SimulateDecision", "ListLifecyclePolicies", "RunLifecyclePolicy"} {
 		checkCode(t, operation, them.admin(operation, map[string]string{
-			"accountName": "x", "principalArn": "arn:aws:iam::000000000000:root", "action": "ecr:PutImage", "resourceArn": "*",
+			"accountName": "x", "repositoryName": "team/app", "principalArn": "arn:aws:iam::000000000000:root", "action": "ecr:PutImage", "resourceArn": "*",
 		}, nil), "AccessDeniedException")
 	}
 	arn := aws.String("arn:aws:lightsail:us-east-1:000000000000:ContainerService/web")
