@@ -29,7 +29,8 @@ var serverFailed = wording{shape: "ServerException", text: "The request failed b
 
 // wordings is the table of the reasons that come out of the registry. Texts of
 // ECR that are known from issues and tests of its clients are kept to the
-// letter; the others follow their tone.
+// letter, such as those of uploads from devcontainers/cli#814 and
+// dotnet/sdk-container-builds#424; the others follow their tone.
 var wordings = map[fault.Reason]wording{
 	fault.ParameterInvalid:   {shape: "InvalidParameterException", text: parameter},
 	fault.NameInvalid:        {shape: "InvalidParameterException", text: parameter},
@@ -70,8 +71,8 @@ var wordings = map[fault.Reason]wording{
 	fault.LayerMismatch:     {shape: "InvalidLayerException", text: "None of the provided layer digests match the calculated layer digest: {digest}"},
 	fault.LayerTooLarge:     {shape: "LimitExceededException", text: "The layer is larger than the quota of {limit} bytes"},
 	fault.UploadNotFound:    {shape: "UploadNotFoundException", text: "The upload with id '{upload}' does not exist" + inRepository},
-	fault.UploadEmpty:       {shape: "EmptyUploadException", text: "The upload with id '{upload}'" + inRepository + " does not contain any layer parts"},
-	fault.UploadPartSmall:   {shape: "LayerPartTooSmallException", text: "Layer parts must be at least {size} in size."},
+	fault.UploadEmpty:       {shape: "EmptyUploadException", text: "The upload with id '{upload}' in the repository with name '{repository}' in registry with id '{account}' cannot be completed because it does not have any parts"},
+	fault.UploadPartSmall:   {shape: "LayerPartTooSmallException", text: "All layer parts except the last part should be at least {size}"},
 	fault.UploadPartCount:   {shape: "LimitExceededException", text: "The quota of {limit} {quota} has been reached"},
 	fault.UploadPartInvalid: {shape: "InvalidLayerPartException", text: partInvalid, extra: partMembers},
 	fault.RangeInvalid:      {shape: "InvalidLayerPartException", text: partInvalid, extra: partMembers},
@@ -145,7 +146,7 @@ func orNull(s string) string {
 // size spells a number of bytes as ECR's texts do.
 func size(n int64) string {
 	if n%(1<<20) == 0 {
-		return fmt.Sprintf("%d MiB", n>>20)
+		return fmt.Sprintf("%dMB", n>>20)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }

@@ -203,7 +203,7 @@ var completeLayerUploadRefusals = []refused{
 	{name: "a digest of an unknown algorithm", code: "InvalidLayerException",
 		text: "None of the provided layer digests match the calculated layer digest: " + sha("a layer"),
 		act:  completing([]string{"md5:00"}, "a layer")},
-	{name: "a small part that is not the last", code: "LayerPartTooSmallException", text: "Layer parts must be at least 5 MiB in size.",
+	{name: "a small part that is not the last", code: "LayerPartTooSmallException", text: "All layer parts except the last part should be at least 5MB",
 		with: func(w *world) { w.config.Limits.MinPartSize = 5 << 20 },
 		act:  completing([]string{sha("a layer in parts")}, "a layer ", "in parts")},
 	{name: "a layer that is there", code: "LayerAlreadyExistsException",
@@ -224,7 +224,7 @@ var completeLayerUploadRefusals = []refused{
 		w.config.Keys["alias/on"] = registry.KeyDisabled
 		return completingUpload(repository, id, sha("a layer"))(w)
 	}},
-	{name: "an upload without parts", code: "EmptyUploadException", text: "The upload with id 'U' in the repository with name 'uploads' in the registry with id '123456789012' does not contain any layer parts",
+	{name: "an upload without parts", code: "EmptyUploadException", text: "The upload with id 'U' in the repository with name 'uploads' in registry with id '123456789012' cannot be completed because it does not have any parts",
 		act: func(w *world) error {
 			id := w.upload(w.uploads())
 			return anonymous(completingUpload("uploads", id, sha(""))(w), id)

@@ -181,7 +181,7 @@ func TestDeletingALayer(t *testing.T) {
 		w.create("team/app")
 		d := string(w.blob("team/app", []byte("x")))
 		w.do("DELETE", "/v2/team/app/blobs/"+d).refuses(405, "UNSUPPORTED").has("Allow", "GET, HEAD")
-		w.do("GET", "/v2/team/app/blobs/"+d).is(200)
+		w.do("HEAD", "/v2/team/app/blobs/"+d).is(200)
 	})
 }
 

@@ -36,8 +36,10 @@ var strictWordings = map[fault.Reason]wording{
 	fault.LayersNotFound:   {http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", wordings[fault.LayersNotFound].text},
 	fault.ChildrenNotFound: {http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", wordings[fault.ChildrenNotFound].text},
 
-	fault.LayerMismatch:   {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", wordings[fault.LayerMismatch].text},
-	fault.UploadPartSmall: {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", fixed("All layer parts except the last part should be at least 5MB")},
+	fault.LayerMismatch: {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", wordings[fault.LayerMismatch].text},
+	fault.UploadPartSmall: {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", func(e *fault.Error) string {
+		return "All layer parts except the last part should be at least " + strconv.FormatInt(e.Limit>>20, 10) + "MB"
+	}},
 	fault.UploadEmpty: {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", func(e *fault.Error) string {
 		return "The upload with id '" + e.Upload + "' in the repository with name '" + e.Repository + "' in registry with id '" + e.Account +
 			"' cannot be completed because it does not have any parts"

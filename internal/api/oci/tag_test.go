@@ -104,10 +104,14 @@ func TestImmutableTags(t *testing.T) {
 				a.is(status)
 			}
 			want(w.do("PUT", "/v2/team/app/manifests/v1", body(m)), test.again)
-			want(w.do("PUT", "/v2/team/app/manifests/"+string(d)+"?tag=v1", body(m)), test.again)
+			if !test.strict { // where the query counts for nothing
+				want(w.do("PUT", "/v2/team/app/manifests/"+string(d)+"?tag=v1", body(m)), test.again)
+			}
 			w.do("PUT", "/v2/team/app/manifests/"+string(d), body(m)).is(201) // no tag is touched
 			want(w.do("PUT", "/v2/team/app/manifests/v1", body(other)), test.other)
-			want(w.do("PUT", "/v2/team/app/manifests/"+string(sha(other))+"?tag=v1", body(other)), test.other)
+			if !test.strict {
+				want(w.do("PUT", "/v2/team/app/manifests/"+string(sha(other))+"?tag=v1", body(other)), test.other)
+			}
 			if test.other == 400 {
 				w.do("GET", "/v2/team/app/manifests/v1").is(200).holds(m)
 				w.do("HEAD", "/v2/team/app/manifests/"+string(sha(other))).is(404)
