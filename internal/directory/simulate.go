@@ -96,7 +96,7 @@ const simulationSteps = 16 << 20
 
 // simulationEntries is how many statements and missing keys the outcomes of one
 // page may tell of; the outcome that goes beyond is the page's last.
-const simulationEntries = 20_000
+const simulationEntries = 10_000
 
 var simulatedAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
 

@@ -152,3 +152,31 @@ func TestATruthIsNoCharacter(t *testing.T) {
 		}
 	}
 }
+
+// TestAValueIsReadOnce: however many values it is compared with.
+func TestAValueIsReadOnce(t *testing.T) {
+	for name, c := range map[string]struct{ operator, one, value string }{
+		"a time":      {"DateEquals", `"2030-01-01"`, "2020-01-01T00:00:00Z"},
+		"a number":    {"NumericEquals", `1`, "2"},
+		"an address":  {"IpAddress", `"10.0.0.0/8"`, "192.168.1.1"},
+		"bytes":       {"BinaryEquals", `"QUJD"`, "REVG"},
+		"no time":     {"DateEquals", `"2030-01-01"`, "never"},
+		"no address":  {"IpAddress", `"10.0.0.0/8"`, "somewhere"},
+		"a truth":     {"Bool", `"true"`, "false"},
+		"not a truth": {"Bool", `"true"`, "perhaps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) int {
+				values := strings.TrimSuffix(strings.Repeat(c.one+",", n), ",")
+				r, steps := having(c.value, 1)
+				if d := policy.Evaluate(r, conditional(t, `"`+c.operator+`": {"aws:a": [`+values+`]}`)); d.Allowed || d.TooCostly {
+					t.Errorf("%+v", d)
+				}
+				return *steps
+			}
+			if more := cost(1001) - cost(1); more > 2000 {
+				t.Errorf("a thousand more values are %d steps", more)
+			}
+		})
+	}
+}

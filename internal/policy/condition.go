@@ -196,19 +196,66 @@ func (c *condition) holds(e *evaluation) bool {
 // meets compares one value of the request with those of the policy: one must
 // match, or for a negated operator none.
 func (c *condition) meets(e *evaluation, s string) bool {
+	o, ok := c.read(e, s)
+	if !ok { // of the family is nothing that it could be compared with
+		return c.negated
+	}
 	for i := range c.values {
-		if c.compare(e, &c.values[i], s) {
+		if c.compare(e, &c.values[i], s, &o) {
 			return !c.negated
 		}
 	}
 	return c.negated
 }
 
-// compare reports whether the request's value s stands to v as the operator
-// without its negation asks. A value that is not of the family does not, and a
-// value whose variables have none is equal to nothing (IAM User Guide, policy
-// variables with no value).
-func (c *condition) compare(e *evaluation, v *value, s string) bool {
+// operand is a value of the request, read for the condition's family.
+type operand struct {
+	number  number
+	time    time.Time
+	truth   bool
+	bytes   []byte
+	address netip.Addr
+}
+
+// read reads a value of the request once for all that it is compared with. It
+// reports false for one that is not of the family.
+func (c *condition) read(e *evaluation, s string) (o operand, ok bool) {
+	switch c.family {
+	case numeric:
+		if !e.spend(parseSteps + len(s)/wordSteps) {
+			return o, false
+		}
+		o.number, ok = parseNumber(s)
+	case date:
+		if !e.spend(dateSteps + len(s)) {
+			return o, false
+		}
+		o.time, ok = parseTime(s)
+	case boolean:
+		o.truth, ok = parseBool(s)
+	case binary:
+		if !e.spend(parseSteps + len(s)) {
+			return o, false
+		}
+		var err error
+		o.bytes, err = base64.StdEncoding.DecodeString(s)
+		ok = err == nil
+	case address:
+		if !e.spend(parseSteps + len(s)/wordSteps) {
+			return o, false
+		}
+		a, err := netip.ParseAddr(s)
+		o.address, ok = a.Unmap().WithZone(""), err == nil
+	default:
+		return o, true
+	}
+	return o, ok
+}
+
+// compare reports whether the request's value s, which was read as o, stands to
+// v as the operator without its negation asks. A value whose variables have none
+// is equal to nothing (IAM User Guide, policy variables with no value).
+func (c *condition) compare(e *evaluation, v *value, s string, o *operand) bool {
 	if c.family != stringLike && !e.spend(c.steps(s)) {
 		return false
 	}
@@ -233,27 +280,25 @@ func (c *condition) compare(e *evaluation, v *value, s string) bool {
 		}
 		return e.spend(len(pattern)/wordSteps) && matchARN(pattern, s, &e.left)
 	case numeric:
-		n, ok := parseNumber(s)
-		return ok && c.order.met(n.compare(v.number))
+		return c.order.met(o.number.compare(v.number))
 	case date:
-		t, ok := parseTime(s)
-		return ok && c.order.met(t.Compare(v.time))
+		return c.order.met(o.time.Compare(v.time))
 	case boolean:
-		b, ok := parseBool(s)
 		truth := v.truth
-		if ok && v.text.parts != nil {
-			var written []byte
-			if written, ok = v.text.expand(e); ok {
-				truth, ok = parseBool(string(written))
+		if v.text.parts != nil {
+			written, ok := v.text.expand(e)
+			if !ok {
+				return false
+			}
+			if truth, ok = parseBool(string(written)); !ok {
+				return false
 			}
 		}
-		return ok && b == truth
+		return o.truth == truth
 	case binary:
-		b, err := base64.StdEncoding.DecodeString(s)
-		return err == nil && bytes.Equal(b, v.bytes)
+		return bytes.Equal(o.bytes, v.bytes)
 	case address:
-		a, err := netip.ParseAddr(s)
-		return err == nil && v.network.Contains(a.Unmap().WithZone(""))
+		return v.network.Contains(o.address)
 	}
 	return false
 }
@@ -262,14 +307,14 @@ func (c *condition) compare(e *evaluation, v *value, s string) bool {
 // matching of patterns.
 func (c *condition) steps(s string) int {
 	switch c.family {
-	case stringEqual:
-		return compareSteps + len(s)/wordSteps
-	case numeric, address, arnLike:
+	case stringFold:
+		return compareSteps + len(s)
+	case arnLike:
 		return parseSteps + len(s)/wordSteps
-	case date:
-		return dateSteps + len(s)
+	case stringEqual, binary:
+		return compareSteps + len(s)/wordSteps
 	}
-	return compareSteps + len(s)
+	return compareSteps
 }
 
 // met reports whether the sign of a comparison is one the order asks for.
