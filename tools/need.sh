@@ -80,7 +80,7 @@ install_go() (
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   cd "$work"
-  export GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=0
+  export GOFLAGS='-buildvcs=false -mod=mod' CGO_ENABLED=0 GOEXPERIMENT=jsonv2 # trivy wants jsonv2
   printf 'module tool\ngo 1.26\nrequire %s %s\n' "$path" "$version" >go.mod
   if [ "$how" = itself ]; then
     go mod download "$path"
