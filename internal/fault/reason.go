@@ -56,6 +56,8 @@ const (
 	TagImmutable      // Tag
 	TagImmutableSame  // Tag, Digest: the tag already points to this very image
 	ImageReferenced   // Digests: the indexes that refer to it
+	ImageArchived     // Tag, Digest: kept, and not given out
+	ImageBound        // Digest, Digests: what it goes with, into the archive or not
 	ManifestInvalid   // Constraint
 	ManifestTooLarge  // Limit
 	DigestMismatch    // Digest: the one that was claimed
@@ -143,6 +145,8 @@ var reasons = [...]struct {
 	TagImmutable:             {"tag immutable", Conflict},
 	TagImmutableSame:         {"tag immutable and the same", Conflict},
 	ImageReferenced:          {"image referenced", Conflict},
+	ImageArchived:            {"image archived", NotFound},
+	ImageBound:               {"image bound to others", Conflict},
 	ManifestInvalid:          {"manifest invalid", Invalid},
 	ManifestTooLarge:         {"manifest too large", TooLarge},
 	DigestMismatch:           {"digest mismatch", Invalid},

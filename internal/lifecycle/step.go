@@ -105,7 +105,7 @@ func (p *plan) alone(tx meta.Tx, repository meta.RepositoryID) error {
 	if err != nil {
 		return err
 	}
-	newer, err := tx.Images(repository, meta.AnyTagStatus, meta.Page[meta.ImageID]{After: p.newest, Limit: pageSize})
+	newer, err := tx.Images(repository, meta.ImageFilter{}, meta.Page[meta.ImageID]{After: p.newest, Limit: pageSize})
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (r *Runner) expire(tx meta.Tx, repository meta.RepositoryID, newest meta.Im
 	if len(found) == 0 || found[0].ID != i.ID {
 		return Gone, nil
 	}
-	attached, err := tx.Referrers(repository, i.Digest, nil, meta.Page[meta.ImageID]{After: newest, Limit: 1})
+	attached, err := tx.Referrers(repository, i.Digest, meta.ReferrerFilter{}, meta.Page[meta.ImageID]{After: newest, Limit: 1})
 	if err != nil {
 		return 0, err
 	}

@@ -268,7 +268,7 @@ func (w *world) has(k meta.RepositoryKey) []digest.Digest {
 		if err != nil {
 			return err
 		}
-		images, err := tx.Images(r.ID, meta.AnyTagStatus, meta.Page[meta.ImageID]{Limit: 100_000})
+		images, err := tx.Images(r.ID, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 100_000})
 		for _, i := range images {
 			all = append(all, i.Digest)
 		}

@@ -24,6 +24,9 @@ type Image struct {
 	Annotations     string        // JSON object of the manifest's annotations, for InsertImage; empty: none, or not read
 	PushedAt        time.Time
 	PulledAt        time.Time // zero: never recorded
+	Archived        bool      // kept, and not given out
+	ArchivedAt      time.Time // the last time it was; zero: never
+	ActivatedAt     time.Time // the last time it came back; zero: never
 }
 
 // Referrer is an image in a list of referrers. ImageTx.Annotations reads its
@@ -59,11 +62,33 @@ const (
 	Untagged
 )
 
+// ImageStatus filters images by whether they are archived.
+type ImageStatus uint8
+
+// The status filters.
+const (
+	AnyImageStatus ImageStatus = iota
+	Active
+	Archived
+)
+
+// ImageFilter selects images; the zero value selects all.
+type ImageFilter struct {
+	Tags   TagStatus
+	Status ImageStatus
+}
+
+// ReferrerFilter selects referrers; the zero value selects all.
+type ReferrerFilter struct {
+	ArtifactTypes []string // each an ArtifactType, or a ConfigMediaType where that is empty; none: any
+	Status        ImageStatus
+}
+
 // ImageTx reads and writes images. Only Annotations reads annotations: images
-// come without.
+// come without. A page that is filtered by status costs what it passes over too.
 type ImageTx interface {
-	// FindImage looks an image up in one statement. ErrNoRepository,
-	// ErrNotFound.
+	// FindImage looks up an image that is not archived, in one statement,
+	// without the times at which it ever was. ErrNoRepository, ErrNotFound.
 	FindImage(key RepositoryKey, ref Reference) (Image, error)
 	// Image looks an image up in a repository already found. ErrNotFound.
 	Image(repository RepositoryID, ref Reference) (Image, error)
@@ -74,7 +99,7 @@ type ImageTx interface {
 	// ErrNotFound.
 	LockImage(id ImageID) error
 	// Images lists a repository's images by id.
-	Images(repository RepositoryID, status TagStatus, page Page[ImageID]) ([]Image, error)
+	Images(repository RepositoryID, filter ImageFilter, page Page[ImageID]) ([]Image, error)
 	// HasImages reports whether the repository has any image.
 	HasImages(repository RepositoryID) (bool, error)
 	// Manifest returns the image's exact bytes. ErrNotFound.
@@ -83,8 +108,9 @@ type ImageTx interface {
 	// not there.
 	Annotations(id ImageID) (string, error)
 	// InsertImage adds an image with its bytes and what it keeps: the layers
-	// and children must be of its repository. ErrExists for a digest that the
-	// repository has.
+	// and children must be of its repository. It is not archived, and nobody
+	// archives its children until the transaction ends. ErrExists for a digest
+	// that the repository has.
 	InsertImage(i Image, manifest []byte, layers []LayerID, children []ImageID) (ImageID, error)
 	// DeleteImage removes the image with its tags (recorded in the tag history
 	// as removed by the given principal), and enqueues a review of each of its
@@ -93,14 +119,25 @@ type ImageTx interface {
 	// ErrNotFound.
 	DeleteImage(id ImageID, by string, due time.Time) error
 
+	// ArchiveImage archives the image at the given time, and changes nothing
+	// of one that is archived. ErrReferenced when an index that is not
+	// archived, or a registered image, keeps it; ErrNotFound.
+	ArchiveImage(id ImageID, at time.Time) error
+	// ActivateImage brings an archived image back at the given time, with what
+	// is archived of the images that it keeps, and that those keep. What is
+	// not archived it leaves, and lets nobody archive until the transaction
+	// ends. ErrNotFound.
+	ActivateImage(id ImageID, at time.Time) error
+	// CountArchived is how many images of a repository are archived.
+	CountArchived(repository RepositoryID) (int64, error)
+
 	// Children lists the images an index keeps.
 	Children(id ImageID) ([]Image, error)
 	// Parents lists at most limit images that keep this one.
 	Parents(id ImageID, limit int) ([]Image, error)
 	// Referrers lists images of the repository whose subject is the digest,
-	// by id; with artifact types given only those (ArtifactType, or
-	// ConfigMediaType where that is empty).
-	Referrers(repository RepositoryID, subject digest.Digest, artifactTypes []string, page Page[ImageID]) ([]Referrer, error)
+	// by id.
+	Referrers(repository RepositoryID, subject digest.Digest, filter ReferrerFilter, page Page[ImageID]) ([]Referrer, error)
 
 	// RecordPulls sets the pull times of images that still exist, never back.
 	RecordPulls(at map[ImageID]time.Time) error

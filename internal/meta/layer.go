@@ -33,6 +33,9 @@ type LayerTx interface {
 	LayerOf(id LayerID) (Layer, error)
 	// LayerReferenced reports whether an image keeps the layer.
 	LayerReferenced(id LayerID) (bool, error)
+	// ArchivedLayers returns those of the layers of a repository that images
+	// keep of which each is archived.
+	ArchivedLayers(repository RepositoryID, ids []LayerID) ([]LayerID, error)
 	// PutLayer makes a blob visible in a repository, or touches the layer that
 	// is there; a new one gets a review due at the given time.
 	PutLayer(repository RepositoryID, blob BlobID, due time.Time) (LayerID, error)

@@ -25,6 +25,10 @@ type LifecycleImage struct {
 	PushedAt time.Time
 	PulledAt time.Time // zero: never recorded
 	Listed   bool      // an index of the repository keeps it
+	// ListedByActive: one that is not archived does.
+	ListedByActive          bool
+	Archived                bool
+	ArchivedAt, ActivatedAt time.Time // the last time; zero: never
 }
 
 // PreviewStatus says how far a preview is.

@@ -99,7 +99,7 @@ func TestPagesOfReferrersEndByTheirAnnotations(t *testing.T) {
 		for more := true; more; {
 			var page []registry.Referrer
 			var err error
-			page, more, err = w.Referrers(w.ctx, k, subject, nil, after, test.limit, test.size)
+			page, more, err = w.Referrers(w.ctx, k, subject, registry.ReferrerFilter{}, after, test.limit, test.size)
 			w.must(err)
 			if len(page) == 0 || len(page) > test.limit {
 				t.Fatalf("limit %d: a page of %d", test.limit, len(page))
@@ -153,7 +153,7 @@ func TestAnswersAboutImagesEndByTheirTags(t *testing.T) {
 		for more := true; more; {
 			var page []registry.Described
 			var err error
-			page, more, err = w.DescribeImages(w.ctx, k, meta.AnyTagStatus, after, 100)
+			page, more, err = w.DescribeImages(w.ctx, k, meta.ImageFilter{}, after, 100)
 			w.must(err)
 			pages, after = append(pages, len(page)), page[len(page)-1].Image.ID
 		}

@@ -96,17 +96,23 @@ type (
 	Layer              = meta.Layer
 	ResourceTag        = meta.ResourceTag
 	TagStatus          = meta.TagStatus
+	ImageStatus        = meta.ImageStatus
+	ImageFilter        = meta.ImageFilter
+	ReferrerFilter     = meta.ReferrerFilter
 	Space              = meta.Space
 	ImageID            = meta.ImageID
 )
 
 // The spaces and filters, for the fronts.
 const (
-	ECR          = meta.ECR
-	Lightsail    = meta.Lightsail
-	AnyTagStatus = meta.AnyTagStatus
-	Tagged       = meta.Tagged
-	Untagged     = meta.Untagged
+	ECR            = meta.ECR
+	Lightsail      = meta.Lightsail
+	AnyTagStatus   = meta.AnyTagStatus
+	Tagged         = meta.Tagged
+	Untagged       = meta.Untagged
+	AnyImageStatus = meta.AnyImageStatus
+	Active         = meta.Active
+	Archived       = meta.Archived
 )
 
 // storeFault turns a store's error into a fault about the repository of key.

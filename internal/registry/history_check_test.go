@@ -34,7 +34,7 @@ func (h *history) compare() {
 		if got, want := h.tags(k), strings.Join(tags, " "); got != want {
 			h.t.Errorf("%s has the tags %q, want %q", k.Name, got, want)
 		}
-		images, _, err := h.DescribeImages(h.ctx, k, registry.AnyTagStatus, 0, 1000)
+		images, _, err := h.DescribeImages(h.ctx, k, registry.ImageFilter{}, 0, 1000)
 		h.must(err)
 		for _, i := range images {
 			model := r.images[i.Image.Digest]

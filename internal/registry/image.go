@@ -17,7 +17,8 @@ const TagsPerImageShown = 10_000
 // image that would bring more, but holds one image.
 const tagsOfPage = 10_000
 
-// Image finds an image by tag or digest. RepositoryNotFound, ImageNotFound.
+// Image finds an image by tag or digest; an archived one is as good as missing.
+// RepositoryNotFound, ImageNotFound.
 func (c *Catalogue) Image(ctx context.Context, key RepositoryKey, ref Reference) (Image, error) {
 	var i Image
 	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
@@ -71,8 +72,8 @@ type Match struct {
 
 // FindImages resolves ids as BatchGetImage does: one Match for each tag of an
 // image asked by digest, one for each other, each with its own Err of the
-// reasons ImageNotFound, DigestInvalid, TagMapsElsewhere or ParameterInvalid
-// (neither tag nor digest). It stops when it has limit matches.
+// reasons ImageNotFound, ImageArchived, DigestInvalid, TagMapsElsewhere or
+// ParameterInvalid (neither tag nor digest). It stops when it has limit matches.
 // RepositoryNotFound for all.
 func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Asked, limit int) ([]Match, error) {
 	var found []Match
@@ -89,6 +90,10 @@ func (c *Catalogue) FindImages(ctx context.Context, key RepositoryKey, ids []Ask
 			ms, err := resolve(tx, key, r.ID, id, limit-len(found))
 			if err != nil {
 				return err
+			}
+			if m := ms[0]; m.Err == nil && m.Image.Archived {
+				m.Err = imageFault(fault.ImageArchived, key, Reference{Digest: m.Image.Digest})
+				ms = []Match{m}
 			}
 			found = append(found, ms...)
 		}
@@ -210,14 +215,14 @@ type Described struct {
 // DescribeImages lists a repository's images with their tags by image id: at
 // most limit after the given one, fewer if they have many tags, and whether
 // there are more. RepositoryNotFound.
-func (c *Catalogue) DescribeImages(ctx context.Context, key RepositoryKey, status TagStatus, after meta.ImageID, limit int) (out []Described, more bool, err error) {
+func (c *Catalogue) DescribeImages(ctx context.Context, key RepositoryKey, filter ImageFilter, after meta.ImageID, limit int) (out []Described, more bool, err error) {
 	err = c.Meta.View(ctx, func(tx meta.Tx) error {
 		out, more = nil, false
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
-		images, err := tx.Images(r.ID, status, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
+		images, err := tx.Images(r.ID, filter, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
 		if err != nil {
 			return err
 		}
@@ -302,7 +307,7 @@ type Listed struct {
 
 // ListImages lists (tag, digest) pairs: at most limit, and where to go on, or
 // nil at the end. RepositoryNotFound.
-func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, status TagStatus, at ListCursor, limit int) ([]Listed, *ListCursor, error) {
+func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, filter ImageFilter, at ListCursor, limit int) ([]Listed, *ListCursor, error) {
 	var out []Listed
 	var next *ListCursor
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
@@ -311,8 +316,8 @@ func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, status Ta
 		if err != nil {
 			return err
 		}
-		if status != meta.Untagged && !at.Untagged {
-			tags, err := tx.Tags(r.ID, meta.Page[name.Tag]{After: at.Tag, Limit: limit + 1})
+		if filter.Tags != meta.Untagged && !at.Untagged {
+			tags, err := tx.Tags(r.ID, filter.Status, meta.Page[name.Tag]{After: at.Tag, Limit: limit + 1})
 			if err != nil {
 				return err
 			}
@@ -324,10 +329,11 @@ func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, status Ta
 				out = append(out, Listed{t.Name, t.Digest})
 			}
 		}
-		if status == meta.Tagged {
+		if filter.Tags == meta.Tagged {
 			return nil
 		}
-		images, err := tx.Images(r.ID, meta.Untagged, meta.Page[meta.ImageID]{After: at.Image, Limit: limit - len(out) + 1})
+		filter.Tags = meta.Untagged
+		images, err := tx.Images(r.ID, filter, meta.Page[meta.ImageID]{After: at.Image, Limit: limit - len(out) + 1})
 		if err != nil {
 			return err
 		}
@@ -344,8 +350,8 @@ func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, status Ta
 	return out, next, storeFault(key, err)
 }
 
-// Tags lists a repository's tags by name, at most limit after the given one.
-// RepositoryNotFound.
+// Tags lists a repository's tags by name, at most limit after the given one;
+// those of archived images are left out. RepositoryNotFound.
 func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag, limit int) ([]name.Tag, error) {
 	var out []name.Tag
 	err := c.Meta.View(ctx, func(tx meta.Tx) error {
@@ -353,7 +359,7 @@ func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag,
 		if err != nil {
 			return err
 		}
-		tags, err := tx.Tags(r.ID, meta.Page[name.Tag]{After: after, Limit: limit})
+		tags, err := tx.Tags(r.ID, meta.Active, meta.Page[name.Tag]{After: after, Limit: limit})
 		out = make([]name.Tag, len(tags))
 		for i, t := range tags {
 			out[i] = t.Name
@@ -367,13 +373,13 @@ func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag,
 // there are more: at most limit after the given one, fewer if their
 // annotations take more than size bytes together, but one at least. An unknown
 // digest has none. ReadAnnotations reads the annotations. RepositoryNotFound.
-func (c *Catalogue) Referrers(ctx context.Context, key RepositoryKey, subject digest.Digest, artifactTypes []string, after meta.ImageID, limit int, size int64) (page []Referrer, more bool, err error) {
+func (c *Catalogue) Referrers(ctx context.Context, key RepositoryKey, subject digest.Digest, filter ReferrerFilter, after meta.ImageID, limit int, size int64) (page []Referrer, more bool, err error) {
 	err = c.Meta.View(ctx, func(tx meta.Tx) error {
 		r, err := live(tx, key, meta.NoLock)
 		if err != nil {
 			return err
 		}
-		page, err = tx.Referrers(r.ID, subject, artifactTypes, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
+		page, err = tx.Referrers(r.ID, subject, filter, meta.Page[meta.ImageID]{After: after, Limit: limit + 1})
 		return err
 	})
 	for i, r := range page {

@@ -165,7 +165,11 @@ func (c *Catalogue) DeleteTag(ctx context.Context, by string, key RepositoryKey,
 // ImageNotFound, ImageReferenced.
 func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKey, ref Reference) error {
 	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
-		i, err := tx.FindImage(key, ref)
+		r, err := live(tx, key, meta.NoLock)
+		if err != nil {
+			return err
+		}
+		i, err := tx.Image(r.ID, ref)
 		if errors.Is(err, meta.ErrNotFound) {
 			return imageFault(fault.ImageNotFound, key, ref)
 		}

@@ -52,6 +52,7 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 	}
 	computed := digest.Of(algorithm, p.Body)
 	var put Image
+	var back walk
 	update := func(tx meta.Tx) error {
 		r, err := live(tx, p.Key, meta.LockShared)
 		if err != nil {
@@ -69,7 +70,10 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 		if err := c.Keys.Check(r.RepositorySettings); err != nil {
 			return err
 		}
-		put, err = c.putImage(tx, p, r, m, computed)
+		back = walk{}
+		if put, err = c.putImage(tx, p, r, m, computed); err == nil && put.Archived { // a push brings it back
+			put, back, err = restore(tx, p.Key, put)
+		}
 		return err
 	}
 	err := c.Meta.Update(ctx, update)
@@ -79,6 +83,7 @@ func (c *Catalogue) PutImage(ctx context.Context, p Put) (Image, error) {
 	}
 	if err == nil {
 		c.manifests.put(put.Digest, p.Body)
+		err = c.goOn(ctx, restoring, back)
 	}
 	return put, storeFault(p.Key, err)
 }
@@ -110,7 +115,7 @@ func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manife
 	if err := tx.LockTags(r.ID, p.Tags); err != nil {
 		return i, err
 	}
-	move, err := c.checkTags(tx, p, r, d, known)
+	move, err := c.checkTags(tx, p, r, d, known && !i.Archived)
 	if err != nil {
 		return i, err
 	}
@@ -138,10 +143,11 @@ func (c *Catalogue) putImage(tx meta.Tx, p Put, r Repository, m *manifest.Manife
 }
 
 // checkTags returns the tags that are to be set, and refuses those that may
-// not move. ECR's cases: its user guide, image tag mutability; for the same image
-// again aws/containers-roadmap#2179, aws/aws-sdk#750 and getmoto/moto#8717.
-func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, known bool) ([]name.Tag, error) {
-	if len(p.Tags) == 0 && known && !p.Repeatable {
+// not move. An image that is archived may be put again as it is. ECR's cases: its
+// user guide, image tag mutability; for the same image again
+// aws/containers-roadmap#2179, aws/aws-sdk#750 and getmoto/moto#8717.
+func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, active bool) ([]name.Tag, error) {
+	if len(p.Tags) == 0 && active && !p.Repeatable {
 		return nil, imageFault(fault.ImageExists, p.Key, Reference{Digest: d})
 	}
 	var move []name.Tag
@@ -152,6 +158,7 @@ func (c *Catalogue) checkTags(tx meta.Tx, p Put, r Repository, d digest.Digest, 
 			move = append(move, t)
 		case err != nil:
 			return nil, err
+		case old.Digest == d && !active:
 		case old.Digest == d && p.Repeatable && c.Limits.Strict && !mayMove(r.RepositorySettings, t):
 			return nil, imageFault(fault.TagImmutableSame, p.Key, Reference{Tag: t, Digest: d}) // moby/buildkit#3776
 		case old.Digest == d && p.Repeatable:
@@ -199,7 +206,22 @@ func (c *Catalogue) insertImage(tx meta.Tx, key RepositoryKey, r Repository, m *
 	}
 	i.ID, err = tx.InsertImage(i, body, layers, children)
 	i.Annotations = ""
-	return i, err
+	if err != nil || len(children) == 0 {
+		return i, err
+	}
+	return i, stillActive(tx, i.ID)
+}
+
+// stillActive looks again at the images that an index lists, which nobody can
+// archive now. ErrNotFound when one was archived since it was found.
+func stillActive(tx meta.Tx, index ImageID) error {
+	children, err := tx.Children(index)
+	for _, child := range children {
+		if child.Archived {
+			return meta.ErrNotFound
+		}
+	}
+	return err
 }
 
 // requiredLayers locks the manifest's layers in the repository.
@@ -228,7 +250,7 @@ func requiredLayers(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID,
 }
 
 // requiredChildren finds an index's images in the repository, and the size of
-// the largest.
+// the largest. Archived ones are as good as missing.
 func requiredChildren(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, m *manifest.Manifest) ([]meta.ImageID, int64, error) {
 	var ids []meta.ImageID
 	var missing []string
@@ -236,7 +258,7 @@ func requiredChildren(tx meta.Tx, key RepositoryKey, repository meta.RepositoryI
 	for _, d := range m.RequiredChildren() {
 		i, err := tx.Image(repository, Reference{Digest: d})
 		switch {
-		case errors.Is(err, meta.ErrNotFound):
+		case errors.Is(err, meta.ErrNotFound), err == nil && i.Archived:
 			missing = append(missing, string(d))
 		case err != nil:
 			return nil, 0, err

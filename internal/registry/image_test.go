@@ -238,7 +238,7 @@ func TestListingPagesFromFirstToLast(t *testing.T) {
 		var got []string
 		at := registry.ListCursor{}
 		for {
-			page, next, err := w.ListImages(w.ctx, k, registry.AnyTagStatus, at, limit)
+			page, next, err := w.ListImages(w.ctx, k, registry.ImageFilter{}, at, limit)
 			w.must(err)
 			if len(page) > limit || len(page) == 0 {
 				t.Fatalf("limit %d: page of %d", limit, len(page))

@@ -152,7 +152,7 @@ func (w *world) check(keys ...registry.RepositoryKey) {
 
 func (w *world) checkRepository(tx meta.Tx, r meta.Repository) error {
 	w.t.Helper()
-	images, err := tx.Images(r.ID, meta.AnyTagStatus, meta.Page[meta.ImageID]{Limit: 1000})
+	images, err := tx.Images(r.ID, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 1000})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (w *world) checkRepository(tx meta.Tx, r meta.Repository) error {
 			return fmt.Errorf("%s: %w", i.Digest, err)
 		}
 	}
-	tags, err := tx.Tags(r.ID, meta.Page[name.Tag]{Limit: 1000})
+	tags, err := tx.Tags(r.ID, meta.AnyImageStatus, meta.Page[name.Tag]{Limit: 1000})
 	if err != nil {
 		return err
 	}

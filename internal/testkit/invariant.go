@@ -72,7 +72,7 @@ func (c *checker) repository(r meta.Repository) {
 		images = nil
 		page := meta.Page[meta.ImageID]{Limit: pageSize}
 		for {
-			rows, err := tx.Images(r.ID, meta.AnyTagStatus, page)
+			rows, err := tx.Images(r.ID, meta.ImageFilter{}, page)
 			if err != nil {
 				return err
 			}
@@ -177,7 +177,7 @@ func (c *checker) read(b meta.Blob, h *digest.Hasher) (int64, error) {
 func (c *checker) tags(tx meta.Tx, r meta.Repository) error {
 	page := meta.Page[name.Tag]{Limit: pageSize}
 	for {
-		rows, err := tx.Tags(r.ID, page)
+		rows, err := tx.Tags(r.ID, meta.AnyImageStatus, page)
 		if err != nil {
 			return err
 		}

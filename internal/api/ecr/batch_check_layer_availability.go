@@ -10,7 +10,8 @@ import (
 )
 
 // batchCheckLayerAvailability answers for each digest on its own: one that
-// could be a layer's is an entry, available or not, any other is a failure.
+// could be a layer's is an entry, available, archived with its images or not
+// there, any other is a failure.
 func (f *front) batchCheckLayerAvailability(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.BatchCheckLayerAvailabilityRequest) (*ecrmodel.BatchCheckLayerAvailabilityResponse, error) {
 	asked := distinct(in.LayerDigests)
 	var ds []digest.Digest
@@ -20,6 +21,10 @@ func (f *front) batchCheckLayerAvailability(ctx context.Context, _ *awsjson.Call
 		}
 	}
 	have, err := f.Catalogue.CheckLayers(ctx, key, ds)
+	if err != nil {
+		return nil, err
+	}
+	archived, err := f.Catalogue.ArchivedLayers(ctx, key, have)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +38,9 @@ func (f *front) batchCheckLayerAvailability(ctx context.Context, _ *awsjson.Call
 		if l, ok := have[digest.Digest(s)]; ok {
 			entry.LayerAvailability = new(ecrmodel.LayerAvailabilityAvailable)
 			entry.LayerSize = &l.Blob.Size
+			if archived[l.ID] {
+				entry.LayerAvailability = new(ecrmodel.LayerAvailabilityArchived)
+			}
 		}
 		out.Layers = append(out.Layers, entry)
 	}

@@ -105,11 +105,36 @@ var tagStatuses = map[ecrmodel.TagStatus]registry.TagStatus{
 	ecrmodel.TagStatusUntagged: registry.Untagged,
 }
 
-// active reports whether a filter lets active images through, which all
-// images here are.
-func active(status *ecrmodel.ImageStatusFilter) bool {
-	s := value(status)
-	return s == "" || s == ecrmodel.ImageStatusFilterActive || s == ecrmodel.ImageStatusFilterAny
+// imageStatuses and artifactStatuses are the registry's words for the model's;
+// without a word there are those of active images. No image is activating:
+// coming back takes no time.
+var (
+	imageStatuses = map[ecrmodel.ImageStatusFilter]registry.ImageStatus{
+		"":                                 registry.Active,
+		ecrmodel.ImageStatusFilterActive:   registry.Active,
+		ecrmodel.ImageStatusFilterArchived: registry.Archived,
+		ecrmodel.ImageStatusFilterAny:      registry.AnyImageStatus,
+	}
+	artifactStatuses = map[ecrmodel.ArtifactStatusFilter]registry.ImageStatus{
+		"":                                    registry.Active,
+		ecrmodel.ArtifactStatusFilterActive:   registry.Active,
+		ecrmodel.ArtifactStatusFilterArchived: registry.Archived,
+		ecrmodel.ArtifactStatusFilterAny:      registry.AnyImageStatus,
+	}
+)
+
+// filterIn is a filter of images, and whether any can pass it.
+func filterIn(tags ecrmodel.TagStatus, status ecrmodel.ImageStatusFilter) (f registry.ImageFilter, any bool) {
+	f.Tags = tagStatuses[tags]
+	f.Status, any = imageStatuses[status]
+	return f, any
+}
+
+func statusOut(i registry.Image) *ecrmodel.ImageStatus {
+	if i.Archived {
+		return new(ecrmodel.ImageStatusArchived)
+	}
+	return new(ecrmodel.ImageStatusActive)
 }
 
 // digestPattern is the model's pattern of digests (LayerDigest), which ECR's

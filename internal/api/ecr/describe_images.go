@@ -28,10 +28,11 @@ func (f *front) describeImages(ctx context.Context, _ *awsjson.Call, key registr
 	if err != nil {
 		return nil, err
 	}
-	filter := value(in.Filter)
+	asks := value(in.Filter)
+	filter, some := filterIn(value(asks.TagStatus), value(asks.ImageStatus))
 	out := &ecrmodel.DescribeImagesResponse{ImageDetails: []ecrmodel.ImageDetail{}}
 	for _, d := range found {
-		if active(filter.ImageStatus) && matches(tagStatuses[value(filter.TagStatus)], d) {
+		if some && matches(filter, d) {
 			out.ImageDetails = append(out.ImageDetails, detailOut(key, d))
 		}
 	}
@@ -62,18 +63,19 @@ func (f *front) describe(ctx context.Context, key registry.RepositoryKey, asked 
 }
 
 func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in *ecrmodel.DescribeImagesRequest) (*ecrmodel.DescribeImagesResponse, error) {
-	filter := value(in.Filter)
-	list := ofRepository("DescribeImages", key, string(value(filter.TagStatus)), string(value(filter.ImageStatus)))
+	asks := value(in.Filter)
+	list := ofRepository("DescribeImages", key, string(value(asks.TagStatus)), string(value(asks.ImageStatus)))
 	after, err := list.Number(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
 	out := &ecrmodel.DescribeImagesResponse{ImageDetails: []ecrmodel.ImageDetail{}}
-	if !active(filter.ImageStatus) {
+	filter, some := filterIn(value(asks.TagStatus), value(asks.ImageStatus))
+	if !some {
 		_, err := f.Catalogue.Repository(ctx, key)
 		return out, err
 	}
-	found, more, err := f.Catalogue.DescribeImages(ctx, key, tagStatuses[value(filter.TagStatus)], registry.ImageID(after), pageSize(in.MaxResults, pageDefault))
+	found, more, err := f.Catalogue.DescribeImages(ctx, key, filter, registry.ImageID(after), pageSize(in.MaxResults, pageDefault))
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +88,9 @@ func (f *front) pageOfImages(ctx context.Context, key registry.RepositoryKey, in
 	return out, nil
 }
 
-func matches(status registry.TagStatus, d registry.Described) bool {
-	return status == registry.AnyTagStatus || (status == registry.Tagged) == (len(d.Tags) > 0)
+func matches(f registry.ImageFilter, d registry.Described) bool {
+	return (f.Tags == registry.AnyTagStatus || (f.Tags == registry.Tagged) == (len(d.Tags) > 0)) &&
+		(f.Status == registry.AnyImageStatus || (f.Status == registry.Archived) == d.Image.Archived)
 }
 
 func detailOut(key registry.RepositoryKey, d registry.Described) ecrmodel.ImageDetail {
@@ -101,13 +104,19 @@ func detailOut(key registry.RepositoryKey, d registry.Described) ecrmodel.ImageD
 		ImageManifestMediaType: &i.MediaType,
 		ArtifactMediaType:      present(artifactMediaType(i)),
 		SubjectManifestDigest:  present(string(i.Subject)),
-		ImageStatus:            new(ecrmodel.ImageStatusActive),
+		ImageStatus:            statusOut(i),
 	}
 	for _, t := range d.Tags {
 		out.ImageTags = append(out.ImageTags, string(t))
 	}
 	if !i.PulledAt.IsZero() {
 		out.LastRecordedPullTime = &i.PulledAt
+	}
+	if !i.ArchivedAt.IsZero() {
+		out.LastArchivedAt = &i.ArchivedAt
+	}
+	if !i.ActivatedAt.IsZero() {
+		out.LastActivatedAt = &i.ActivatedAt
 	}
 	return out
 }

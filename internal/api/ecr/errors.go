@@ -56,6 +56,7 @@ var wordings = map[fault.Reason]wording{
 
 	fault.ImageNotFound:    {shape: "ImageNotFoundException", text: imageMissing},
 	fault.TagMapsElsewhere: {shape: "ImageNotFoundException", text: imageMissing},
+	fault.ImageBound:       {shape: "ImageStorageClassUpdateNotSupportedException", text: "The storage class of the image with digest '{digest}'" + inRepository + " cannot be updated, because it goes with {digests}"},
 	fault.ImageExists:      {shape: "ImageAlreadyExistsException", text: imageThere},
 	fault.TagImmutableSame: {shape: "ImageAlreadyExistsException", text: imageThere},
 	fault.TagImmutable:     {shape: "ImageTagAlreadyExistsException", text: "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable."},

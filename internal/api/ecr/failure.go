@@ -13,6 +13,7 @@ var imageFailures = map[fault.Reason]struct {
 	reason string
 }{
 	fault.ImageNotFound:    {ecrmodel.ImageFailureCodeImageNotFound, "Requested image not found"},
+	fault.ImageArchived:    {ecrmodel.ImageFailureCodeImageInaccessible, "Requested image is archived"},
 	fault.DigestInvalid:    {ecrmodel.ImageFailureCodeInvalidImageDigest, "Invalid request parameters: image digest should satisfy the regex '" + digestPattern + "'"},
 	fault.ParameterInvalid: {ecrmodel.ImageFailureCodeMissingDigestAndTag, "Invalid request parameters: both tag and digest cannot be null"},
 	fault.TagMapsElsewhere: {ecrmodel.ImageFailureCodeImageTagDoesNotMatchDigest, "Invalid request parameters: given tag does not map to the given digest"},

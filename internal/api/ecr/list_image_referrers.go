@@ -35,12 +35,13 @@ func (f *front) listImageReferrers(ctx context.Context, _ *awsjson.Call, key reg
 		return nil, err
 	}
 	out := &ecrmodel.ListImageReferrersResponse{Referrers: []ecrmodel.ImageReferrer{}}
-	if status == ecrmodel.ArtifactStatusFilterArchived || status == ecrmodel.ArtifactStatusFilterActivating {
+	wanted, some := artifactStatuses[status]
+	if !some {
 		_, err := f.Catalogue.Repository(ctx, key)
 		return out, err
 	}
 	size := pageSize(in.MaxResults, referrersPageDefault)
-	found, more, err := f.Catalogue.Referrers(ctx, key, subject, types, registry.ImageID(after), size, annotationsMax)
+	found, more, err := f.Catalogue.Referrers(ctx, key, subject, registry.ReferrerFilter{ArtifactTypes: types, Status: wanted}, registry.ImageID(after), size, annotationsMax)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,9 @@ func referrerOut(i registry.Referrer) (ecrmodel.ImageReferrer, error) {
 		ArtifactType:   present(i.EffectiveArtifactType()),
 		Size:           &i.ManifestSize,
 		ArtifactStatus: new(ecrmodel.ArtifactStatusActive),
+	}
+	if i.Archived {
+		out.ArtifactStatus = new(ecrmodel.ArtifactStatusArchived)
 	}
 	if i.Annotations == "" {
 		return out, nil

@@ -14,8 +14,8 @@ import (
 // listImages lists an id for each tag, with its digest, then one with the
 // digest alone for each image that has none.
 func (f *front) listImages(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.ListImagesRequest) (*ecrmodel.ListImagesResponse, error) {
-	filter := value(in.Filter)
-	list := ofRepository("ListImages", key, string(value(filter.TagStatus)), string(value(filter.ImageStatus)))
+	asks := value(in.Filter)
+	list := ofRepository("ListImages", key, string(value(asks.TagStatus)), string(value(asks.ImageStatus)))
 	position, err := list.Position(in.NextToken)
 	if err != nil {
 		return nil, err
@@ -25,11 +25,12 @@ func (f *front) listImages(ctx context.Context, _ *awsjson.Call, key registry.Re
 		return nil, err
 	}
 	out := &ecrmodel.ListImagesResponse{ImageIds: []ecrmodel.ImageIdentifier{}}
-	if !active(filter.ImageStatus) {
+	filter, some := filterIn(value(asks.TagStatus), value(asks.ImageStatus))
+	if !some {
 		_, err := f.Catalogue.Repository(ctx, key)
 		return out, err
 	}
-	listed, next, err := f.Catalogue.ListImages(ctx, key, tagStatuses[value(filter.TagStatus)], at, pageSize(in.MaxResults, pageDefault))
+	listed, next, err := f.Catalogue.ListImages(ctx, key, filter, at, pageSize(in.MaxResults, pageDefault))
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ func (f *front) operations() []awsjson.Operation {
 		onRepository("PutImage", "ecr:PutImage", f.putImage),
 		onRepository("BatchGetImage", "ecr:BatchGetImage", f.batchGetImage),
 		onRepository("BatchDeleteImage", "ecr:BatchDeleteImage", f.batchDeleteImage),
+		onRepository("UpdateImageStorageClass", "ecr:UpdateImageStorageClass", f.updateImageStorageClass),
 		onRepository("ListImages", "ecr:ListImages", f.listImages),
 		onRepository("DescribeImages", "ecr:DescribeImages", f.describeImages),
 		// The model's note on the operation names this action.
@@ -71,9 +72,8 @@ var notOffered = []string{
 	"UpdatePullThroughCacheRule", "ValidatePullThroughCacheRule",
 	"CreateRepositoryCreationTemplate", "DeleteRepositoryCreationTemplate",
 	"DescribeRepositoryCreationTemplates", "UpdateRepositoryCreationTemplate",
-	// Signing, archive and pull times.
+	// Signing and pull times.
 	"DeleteSigningConfiguration", "DescribeImageSigningStatus", "GetSigningConfiguration", "PutSigningConfiguration",
-	"UpdateImageStorageClass",
 	"DeregisterPullTimeUpdateExclusion", "ListPullTimeUpdateExclusions", "RegisterPullTimeUpdateExclusion",
 }
 

@@ -180,7 +180,8 @@ func (f *front) listReferrers(c *call) error {
 		return &fault.Error{Reason: fault.ParameterInvalid, Member: "artifactType", Constraint: "Member must have length less than or equal to " + strconv.Itoa(typesMax)}
 	}
 	after, _ := strconv.ParseInt(q.Get("last"), 10, 64)
-	page, more, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, types, registry.ImageID(after), referrersMax, annotationsMax)
+	filter := registry.ReferrerFilter{ArtifactTypes: types, Status: registry.Active}
+	page, more, err := f.Catalogue.Referrers(c.r.Context(), c.key, subject, filter, registry.ImageID(after), referrersMax, annotationsMax)
 	if err != nil && (f.Strict || !fault.Is(err, fault.RepositoryNotFound)) { // spec: never 404 for want of referrers
 		return err
 	}

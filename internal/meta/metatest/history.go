@@ -257,7 +257,7 @@ func (h *history) compare() {
 	for repo, r := range h.repos {
 		id := h.ids[repo]
 		h.view(func(t meta.Tx) error {
-			images, err := t.Images(id, meta.AnyTagStatus, meta.Page[meta.ImageID]{Limit: 1000})
+			images, err := t.Images(id, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 1000})
 			if err != nil {
 				return err
 			}
@@ -284,7 +284,7 @@ func (h *history) compare() {
 			if err != nil || count != int64(len(images)) || bytes < count {
 				return fmt.Errorf("usage of %s: %d images of %d bytes, %w", repo, count, bytes, err)
 			}
-			tags, err := t.Tags(id, meta.Page[name.Tag]{Limit: 1000})
+			tags, err := t.Tags(id, meta.AnyImageStatus, meta.Page[name.Tag]{Limit: 1000})
 			if err != nil {
 				return err
 			}
@@ -296,7 +296,7 @@ func (h *history) compare() {
 			if diff := cmp.Diff(r.tags, pointed, cmpopts.EquateEmpty()); diff != "" {
 				return fmt.Errorf("tags of %s: %s", repo, diff)
 			}
-			list, err := t.Images(id, meta.Tagged, meta.Page[meta.ImageID]{Limit: 1000})
+			list, err := t.Images(id, meta.ImageFilter{Tags: meta.Tagged}, meta.Page[meta.ImageID]{Limit: 1000})
 			if err != nil || len(list) != len(tagged) {
 				return fmt.Errorf("%d images of %s are tagged, listed %d, %w", len(tagged), repo, len(list), err)
 			}

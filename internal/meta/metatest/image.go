@@ -234,7 +234,9 @@ func (f *fixture) hasImages(id meta.RepositoryID) (has bool) {
 func (f *fixture) images(id meta.RepositoryID, status meta.TagStatus, size int) (ids []meta.ImageID) {
 	f.Helper()
 	f.view(func(t meta.Tx) error {
-		list, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.Image, error) { return t.Images(id, status, p) }, imageID)
+		list, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.Image, error) {
+			return t.Images(id, meta.ImageFilter{Tags: status}, p)
+		}, imageID)
 		ids = each(list, imageID)
 		return err
 	})

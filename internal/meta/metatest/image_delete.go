@@ -35,7 +35,7 @@ func testImageDelete(f *fixture) {
 			if left, err := t.Annotations(annotated.ID); left != "" || err != nil {
 				return fmt.Errorf("annotations: %q, %w", left, err)
 			}
-			tags, err := t.Tags(id, meta.Page[name.Tag]{Limit: 10})
+			tags, err := t.Tags(id, meta.AnyImageStatus, meta.Page[name.Tag]{Limit: 10})
 			if len(tags) != 1 || tags[0].Image != other {
 				return fmt.Errorf("tags %v, %w", tags, err)
 			}

@@ -144,7 +144,7 @@ func testLifecycleImages(f *fixture) {
 	add("tagged", nil, "ü")
 	add("index", []meta.ImageID{child})
 	slices.Sort(want[1].Tags)
-	want[1].Listed = true
+	want[1].Listed, want[1].ListedByActive = true, true
 	f.update(func(t meta.Tx) error {
 		i := manifest(id, "signature")
 		i.Subject = sha("plain")
@@ -153,6 +153,13 @@ func testLifecycleImages(f *fixture) {
 		return errors.Join(err, t.RecordPulls(map[meta.ImageID]time.Time{child: nextDay}))
 	})
 	want[1].PulledAt = nextDay
+	second := add("second child", nil)
+	want[5].Listed = true
+	f.update(archive(add("archived index", []meta.ImageID{second})))
+	want[6].Archived, want[6].ArchivedAt = true, day
+	f.update(archive(add("brought back", nil)))
+	f.update(activate(want[7].ID))
+	want[7].ArchivedAt, want[7].ActivatedAt = day, nextDay
 	for _, size := range []int{1, 2, 100} {
 		f.view(func(t meta.Tx) error {
 			got, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.LifecycleImage, error) { return t.LifecycleImages(id, p) },

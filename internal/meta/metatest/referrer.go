@@ -62,7 +62,7 @@ func testReferrer(f *fixture) {
 			var got want
 			f.view(func(t meta.Tx) error {
 				list, err := pages(size, func(p meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
-					return t.Referrers(id, c.subject, c.types, p)
+					return t.Referrers(id, c.subject, meta.ReferrerFilter{ArtifactTypes: c.types}, p)
 				}, referrerID)
 				got = each(list, referrerID)
 				for _, r := range list {

@@ -39,6 +39,7 @@ func Run(t *testing.T, new New) {
 		{"image", testImage},
 		{"image delete", testImageDelete},
 		{"referrer", testReferrer},
+		{"archive", testArchive},
 		{"usage", testUsage},
 		{"tag", testTag},
 		{"tagged flag", testTagged},

@@ -73,7 +73,7 @@ func testTag(f *fixture) {
 		for _, size := range []int{1, 7, 20, 100} {
 			var got []name.Tag
 			f.view(func(t meta.Tx) error {
-				list, err := pages(size, func(p meta.Page[name.Tag]) ([]meta.Tag, error) { return t.Tags(id, p) }, func(t meta.Tag) name.Tag { return t.Name })
+				list, err := pages(size, func(p meta.Page[name.Tag]) ([]meta.Tag, error) { return t.Tags(id, meta.AnyImageStatus, p) }, func(t meta.Tag) name.Tag { return t.Name })
 				got = each(list, func(t meta.Tag) name.Tag { return t.Name })
 				return err
 			})
@@ -82,7 +82,7 @@ func testTag(f *fixture) {
 			}
 		}
 		f.view(func(t meta.Tx) error {
-			after, err := t.Tags(id, meta.Page[name.Tag]{After: "a-zzz", Limit: 1})
+			after, err := t.Tags(id, meta.AnyImageStatus, meta.Page[name.Tag]{After: "a-zzz", Limit: 1})
 			if len(after) != 1 || after[0].Name != "a." {
 				return fmt.Errorf("after a key that is not there: %v, %w", after, err)
 			}
@@ -149,7 +149,7 @@ func testTagged(f *fixture) {
 		f.Helper()
 		var want [3][]meta.ImageID
 		f.view(func(t meta.Tx) error {
-			list, err := t.Images(id, meta.AnyTagStatus, meta.Page[meta.ImageID]{Limit: 1000})
+			list, err := t.Images(id, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 1000})
 			for _, i := range list {
 				tags, err := t.TagsOf(i.ID, 1)
 				if err != nil {
@@ -223,7 +223,7 @@ func testTagged(f *fixture) {
 				f.Errorf("round %d: %v", round, got)
 			}
 			f.view(func(t meta.Tx) error {
-				tags, err := t.Tags(id, meta.Page[name.Tag]{After: "gone", Limit: 100})
+				tags, err := t.Tags(id, meta.AnyImageStatus, meta.Page[name.Tag]{After: "gone", Limit: 100})
 				for _, tag := range tags {
 					if tag.Image == image {
 						return fmt.Errorf("tag %s points to an image that is gone", tag.Name)

@@ -234,7 +234,7 @@ func testGroup(f *fixture) {
 		})
 		var got []string
 		f.view(func(t meta.Tx) error {
-			list, err := t.Images(id, meta.AnyTagStatus, meta.Page[meta.ImageID]{Limit: 1000})
+			list, err := t.Images(id, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 1000})
 			got = each(list, func(i meta.Image) string { return string(i.Digest) })
 			return err
 		})
@@ -342,7 +342,7 @@ func testReopen(f *fixture) {
 				return err
 			}
 			s.Manifest = string(body)
-			if s.Tags, err = t.Tags(id, meta.Page[name.Tag]{Limit: 10}); err != nil {
+			if s.Tags, err = t.Tags(id, meta.AnyImageStatus, meta.Page[name.Tag]{Limit: 10}); err != nil {
 				return err
 			}
 			if s.Layer, err = t.FindLayer(key("kept"), sha("kept layer")); err != nil {

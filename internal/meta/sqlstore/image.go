@@ -11,23 +11,30 @@ import (
 )
 
 const (
-	imageColumns = `i.id, i.repository_id, i.digest, i.media_type, i.artifact_type, i.config_media_type, i.subject,
+	activeColumns = `i.id, i.repository_id, i.digest, i.media_type, i.artifact_type, i.config_media_type, i.subject,
 	i.manifest_size, i.image_size, i.pushed_at, p.pulled_at`
-	imageSelect = `SELECT ` + imageColumns + ` FROM image i LEFT JOIN image_pull p ON p.image_id = i.id `
+	imageColumns = activeColumns + `, i.archived, i.archived_at, i.activated_at`
+	imageSelect  = `SELECT ` + imageColumns + ` FROM image i LEFT JOIN image_pull p ON p.image_id = i.id `
 
 	// The outer joins give a row whenever the repository is there.
-	findImageByTag = `SELECT ` + imageColumns + ` FROM repository_name n
+	findImageByTag = `SELECT ` + activeColumns + ` FROM repository_name n
 	LEFT JOIN tag t ON t.repository_id = n.repository_id AND t.name = ?3
-	LEFT JOIN image i ON i.id = t.image_id
+	LEFT JOIN image i ON i.id = t.image_id AND i.archived = 0
 	LEFT JOIN image_pull p ON p.image_id = i.id
 	WHERE n.registry_id = ?1 AND n.name = ?2`
-	findImageByDigest = `SELECT ` + imageColumns + ` FROM repository_name n
-	LEFT JOIN image i ON i.repository_id = n.repository_id AND i.digest = ?3
+	findImageByDigest = `SELECT ` + activeColumns + ` FROM repository_name n
+	LEFT JOIN image i ON i.repository_id = n.repository_id AND i.digest = ?3 AND i.archived = 0
 	LEFT JOIN image_pull p ON p.image_id = i.id
 	WHERE n.registry_id = ?1 AND n.name = ?2`
 )
 
 func readImage(r *row) meta.Image {
+	i := readActive(r)
+	i.Archived, i.ArchivedAt, i.ActivatedAt = r.bool(11), r.time(12), r.time(13)
+	return i
+}
+
+func readActive(r *row) meta.Image {
 	return meta.Image{
 		ID:              meta.ImageID(r.int(0)),
 		Repository:      meta.RepositoryID(r.int(1)),
@@ -62,10 +69,11 @@ func (t *tx) FindImage(key meta.RepositoryKey, ref meta.Reference) (meta.Image, 
 		return meta.Image{}, noRepository(err)
 	}
 	var found meta.Image
+	read := func(r *row) { found = readActive(r) }
 	if ref.Tag != "" {
-		found, err = t.image(findImageByTag, registry, key.Name, ref.Tag)
+		err = t.row(read, findImageByTag, registry, key.Name, ref.Tag)
 	} else {
-		found, err = t.image(findImageByDigest, registry, key.Name, ref.Digest)
+		err = t.row(read, findImageByDigest, registry, key.Name, ref.Digest)
 	}
 	if err != nil {
 		return meta.Image{}, noRepository(err)
@@ -99,15 +107,26 @@ func (t *tx) ImageOf(id meta.ImageID) (meta.Image, error) {
 }
 
 // Images lists by id. The filters are spelled as the partial indexes are.
-func (t *tx) Images(repository meta.RepositoryID, status meta.TagStatus, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
-	filter := ""
-	switch status {
+func (t *tx) Images(repository meta.RepositoryID, f meta.ImageFilter, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
+	filter := ofStatus(f.Status)
+	switch f.Tags {
 	case meta.Tagged:
-		filter = `AND i.tagged = 1 `
+		filter += `AND i.tagged = 1 `
 	case meta.Untagged:
-		filter = `AND i.tagged = 0 `
+		filter += `AND i.tagged = 0 `
 	}
 	return t.images(imageSelect+`WHERE i.repository_id = ?1 AND i.id > ?2 `+filter+`ORDER BY i.id LIMIT ?3`, repository, page.After, page.Limit)
+}
+
+// ofStatus is a condition on image i.
+func ofStatus(s meta.ImageStatus) string {
+	switch s {
+	case meta.Active:
+		return `AND i.archived = 0 `
+	case meta.Archived:
+		return `AND i.archived = 1 `
+	}
+	return ""
 }
 
 // HasImages looks for one.
@@ -305,15 +324,16 @@ func (t *tx) Parents(id meta.ImageID, limit int) ([]meta.Image, error) {
 
 // Referrers lists by id. Both databases know the length of a text without
 // reading it.
-func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, artifactTypes []string, page meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
+func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, f meta.ReferrerFilter, page meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
 	args := []any{repository, subject, page.After, page.Limit}
-	filter := ""
-	if len(artifactTypes) > 0 {
-		filter, args = list(args, artifactTypes)
-		filter = `AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) IN ` + filter
+	filter := ofStatus(f.Status)
+	if len(f.ArtifactTypes) > 0 {
+		var in string
+		in, args = list(args, f.ArtifactTypes)
+		filter += `AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) IN ` + in
 	}
 	var found []meta.Referrer
-	err := t.rows(func(r *row) { found = append(found, meta.Referrer{Image: readImage(r), AnnotationsSize: r.int(11)}) },
+	err := t.rows(func(r *row) { found = append(found, meta.Referrer{Image: readImage(r), AnnotationsSize: r.int(14)}) },
 		`SELECT `+imageColumns+`, CAST(COALESCE(octet_length(a.annotations), 0) AS BIGINT) FROM image i
 		LEFT JOIN image_pull p ON p.image_id = i.id LEFT JOIN image_annotation a ON a.image_id = i.id
 		WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+filter+` ORDER BY i.id LIMIT ?4`, args...)

@@ -120,6 +120,25 @@ func (t *tx) LayerReferenced(id meta.LayerID) (bool, error) {
 	return t.has(`SELECT 1 FROM image_layer WHERE layer_id = ?1 LIMIT 1`, id)
 }
 
+// ArchivedLayers looks for images only in a repository that has archived ones.
+func (t *tx) ArchivedLayers(repository meta.RepositoryID, ids []meta.LayerID) ([]meta.LayerID, error) {
+	any, err := t.has(`SELECT 1 FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 LIMIT 1`, repository)
+	if err != nil || !any {
+		return nil, err
+	}
+	var found []meta.LayerID
+	for part := range slices.Chunk(ids, layersAtOnce) {
+		in, args := list(nil, part)
+		err := t.rows(func(r *row) { found = append(found, meta.LayerID(r.int(0))) }, `SELECT l.id FROM layer l WHERE l.id IN `+in+`
+			AND NOT EXISTS (SELECT 1 FROM image_layer k JOIN image i ON i.id = k.image_id WHERE k.layer_id = l.id AND i.archived = 0)
+			AND EXISTS (SELECT 1 FROM image_layer k WHERE k.layer_id = l.id) ORDER BY l.id`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // PutLayer adds or touches a layer.
 func (t *tx) PutLayer(repository meta.RepositoryID, blob meta.BlobID, due time.Time) (meta.LayerID, error) {
 	now, err := t.Now()

@@ -64,11 +64,13 @@ func (t *tx) LifecycleImages(repository meta.RepositoryID, page meta.Page[meta.I
 	err := t.rows(func(r *row) {
 		found = append(found, meta.LifecycleImage{
 			ID: meta.ImageID(r.int(0)), Digest: r.digest(1), Subject: r.digest(2),
-			PushedAt: r.time(3), PulledAt: r.time(4), Listed: r.bool(5),
+			PushedAt: r.time(3), PulledAt: r.time(4), Listed: r.int(5) > 0, ListedByActive: r.int(5) > 1,
+			Archived: r.bool(6), ArchivedAt: r.time(7), ActivatedAt: r.time(8),
 		})
-		tagged = tagged || r.bool(6)
+		tagged = tagged || r.bool(9)
 	}, `SELECT i.id, i.digest, i.subject, i.pushed_at, p.pulled_at,
-			CASE WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.child_id = i.id) THEN 1 ELSE 0 END, i.tagged
+			CASE WHEN EXISTS (`+activeParent+`) THEN 2 WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.child_id = i.id) THEN 1 ELSE 0 END,
+			i.archived, i.archived_at, i.activated_at, i.tagged
 		FROM image i LEFT JOIN image_pull p ON p.image_id = i.id
 		WHERE i.repository_id = ?1 AND i.id > ?2 ORDER BY i.id LIMIT ?3`, repository, page.After, page.Limit)
 	if err != nil || !tagged {

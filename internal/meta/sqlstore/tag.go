@@ -25,10 +25,10 @@ func (t *tx) Tag(repository meta.RepositoryID, tag name.Tag) (meta.Tag, error) {
 }
 
 // Tags lists by name.
-func (t *tx) Tags(repository meta.RepositoryID, page meta.Page[name.Tag]) ([]meta.Tag, error) {
+func (t *tx) Tags(repository meta.RepositoryID, status meta.ImageStatus, page meta.Page[name.Tag]) ([]meta.Tag, error) {
 	var found []meta.Tag
 	err := t.rows(func(r *row) { found = append(found, readTag(r)) },
-		tagSelect+`WHERE t.repository_id = ?1 AND t.name > ?2 ORDER BY t.name LIMIT ?3`, repository, page.After, page.Limit)
+		tagSelect+`WHERE t.repository_id = ?1 AND t.name > ?2 `+ofStatus(status)+`ORDER BY t.name LIMIT ?3`, repository, page.After, page.Limit)
 	return found, err
 }
 
