@@ -207,8 +207,8 @@ func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.D
 
 // MountLayer makes a layer of another repository of the same registry visible
 // here without copying. False means that the source has no such layer to give,
-// or is of another registry or space, or that the
-// registry mounts nothing. RepositoryNotFound of the target.
+// or is of another registry or space, or that the registry mounts nothing, or
+// not between these. RepositoryNotFound of the target.
 func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d digest.Digest) (bool, error) {
 	mounted := false
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
@@ -230,15 +230,27 @@ func (c *Catalogue) MountLayer(ctx context.Context, key, from RepositoryKey, d d
 		if err != nil || l.Blob.State != meta.BlobOK {
 			return err
 		}
-		if c.Limits.Strict { // aws/containers-roadmap#2860
-			if kept, err := tx.LayerReferenced(l.ID); err != nil || !kept {
-				return err
-			}
+		if gives, err := c.gives(tx, from, l, r.RepositorySettings); err != nil || !gives {
+			return err
 		}
 		mounted = true
 		return c.addLayer(tx, r.ID, l.Blob.ID)
 	})
 	return mounted, storeFault(key, err)
+}
+
+// gives reports whether a repository's layer may be mounted in one of the given
+// settings. On ECR an image must refer to it (aws/containers-roadmap#2860), and
+// both are encrypted alike (user guide, blob mounting).
+func (c *Catalogue) gives(tx meta.Tx, from RepositoryKey, l Layer, to RepositorySettings) (bool, error) {
+	if !c.Limits.Strict {
+		return true, nil
+	}
+	source, err := live(tx, from, meta.NoLock)
+	if err != nil || source.EncryptionType != to.EncryptionType || source.KMSKey != to.KMSKey {
+		return false, err
+	}
+	return tx.LayerReferenced(l.ID)
 }
 
 // addLayer makes a blob visible in a repository and has the collector look at

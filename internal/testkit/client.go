@@ -128,7 +128,7 @@ func (s *Server) PushLayer(l Login, repository string, content []byte) string {
 		s.t.Fatalf("start upload: %d %s", begin.Status, begin.Body)
 	}
 	sent := s.Do(l, "PATCH", begin.Header.Get("Location"), content, "Content-Type: application/octet-stream")
-	if sent.Status != http.StatusAccepted {
+	if sent.Status != http.StatusAccepted && sent.Status != http.StatusCreated { // ECR's, with ecr-strict
 		s.t.Fatalf("upload: %d %s", sent.Status, sent.Body)
 	}
 	at, d := sent.Header.Get("Location"), Digest(content)

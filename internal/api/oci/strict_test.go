@@ -354,7 +354,7 @@ func TestStrictReadersOfLayersAreRedirected(t *testing.T) {
 }
 
 func TestStrictMounts(t *testing.T) {
-	asECR, usual := worlds(t)
+	asECR, usual := worlds(t, func(r *registry.Config, _ *oci.Config) { r.Keys = registry.Keys{"alias/app": "enabled"} })
 	mount := func(w *world, d digest.Digest) int {
 		t.Helper()
 		return w.do("POST", "/v2/team/app/blobs/uploads/?from=source&mount="+string(d)).status
@@ -370,6 +370,16 @@ func TestStrictMounts(t *testing.T) {
 	got = append(got, mount(asECR, of), mount(asECR, alone))
 	if want := []int{201, 201, 202, 201, 202}; !slices.Equal(got, want) {
 		t.Errorf("usually of an image and of none, strictly before it is enabled, of an image and of none: %v, want %v", got, want)
+	}
+	for _, into := range []struct {
+		*world
+		want int
+	}{{asECR, 202}, {usual, 201}} {
+		settings := registry.Defaults()
+		settings.EncryptionType, settings.KMSKey = "KMS", "alias/app"
+		_, err := into.catalogue.CreateRepository(t.Context(), key("encrypted"), settings, nil)
+		into.must(err)
+		into.do("POST", "/v2/encrypted/blobs/uploads/?from=source&mount="+string(of)).is(into.want)
 	}
 }
 
