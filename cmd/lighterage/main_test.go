@@ -28,6 +28,7 @@ func TestExitCodes(t *testing.T) {
 		{"the version", []string{"version"}, 0, "lighterage "},
 		{"help lists the exit codes", []string{"help", "serve"}, 0, "Exit codes:"},
 		{"help lists the quotas", []string{"serve", "--help"}, 0, "images-per-service=150"},
+		{"help lists the rates", []string{"serve", "--help"}, 0, "InitiateLayerUpload=100"},
 		{"an unknown command", []string{"sevre"}, 2, `"sevre" is nothing that lighterage knows; did you mean serve?`},
 		{"a command like no other", []string{"frobnicate"}, 2, `"frobnicate" is nothing that lighterage knows; see lighterage --help`},
 		{"an unknown flag", []string{"serve", "--lisen=x"}, 2, "there is no flag --lisen; did you mean --listen?"},

@@ -45,13 +45,17 @@ Exit codes:
 A start that ends with 2 leaves no data directory that was not there before.
 
 Quotas (--quotas name=number,…) and their defaults:
+  %s
+
+Rates (--rates operation=number,…) and what they are with --ecr-strict; without it
+there are none:
   %s`
 
 func newServe(program string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the registry",
-		Long:  fmt.Sprintf(serveHelp, strings.Join(config.QuotaNames(), "\n  ")),
+		Long:  fmt.Sprintf(serveHelp, strings.Join(config.QuotaNames(), "\n  "), strings.Join(config.StrictRates(), "\n  ")),
 		Args:  noArguments,
 	}
 	config.AddFlags(cmd.Flags())
