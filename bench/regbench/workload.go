@@ -31,7 +31,7 @@ const (
 
 // works by name. Those of small images read what W3 pushed, those of tags what
 // W7 did, W14b to W14f what W14a, W15b to W15e what W15a: run them in this
-// order on one server. W13 are works again, on servers with TLS.
+// order on one server. W13 are W3, W5 and W2a again, on servers with TLS.
 var works = byName([]workload{
 	{"ping", "until it answers", ping, none},
 	{"W1a", "push the big blob, PUT", pushBigWhole, server},
