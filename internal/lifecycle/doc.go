@@ -10,8 +10,8 @@
 //     order, and not on what a rule of higher number does.
 //  3. An image is acted on by one rule at most: by the first whose tagging
 //     requirement it meets, or by none.
-//  4. No image that an index lists is acted on, and no referrer apart from its
-//     subject.
+//  4. No image that an index lists is acted on, but archived when the index is,
+//     and no referrer apart from its subject.
 //  5. What is not known, such as the time of a transition, counts for the
 //     image: it stays.
 //  6. Parse takes time in proportion to the text, Evaluate to images times

@@ -20,6 +20,7 @@ type Image struct {
 	PushedAt, PulledAt, TransitionedAt, ActivatedAt time.Time
 	Archived                                        bool
 	Listed                                          bool          // an index of the repository refers to it
+	ListedByActive                                  bool          // one that is not archived does
 	Subject                                         digest.Digest // of a referrer; empty: none
 }
 
@@ -45,7 +46,19 @@ func (p Policy) Evaluate(images []Image, now time.Time) []Selection {
 			by[i] = decide(rules, &images[i], now)
 		}
 	}
-	return selections(images, subject, by)
+	return selections(images, subject, by, p.archivist())
+}
+
+// archivist is the rule that archives what refers to an archived image: the first
+// that archives; nil if none does. Whoever archived the image, its referrers follow
+// within a day (LifecyclePolicies.html).
+func (p Policy) archivist() *Rule {
+	for i := range p.Rules {
+		if p.Rules[i].Action == Transition {
+			return &p.Rules[i]
+		}
+	}
+	return nil
 }
 
 // subjects finds each image's subject among the images; -1: there is none. An
@@ -120,11 +133,20 @@ func decide(rules []counter, image *Image, now time.Time) (by *Rule) {
 		// A rule that retains means what is within its number, and leaves the
 		// rest to later ones.
 		decided = r.Action != Retain || !past
-		if decided && past && !image.Listed {
+		if decided && past && !image.kept(r.Action) {
 			by = r.Rule
 		}
 	}
 	return by
+}
+
+// kept reports whether an index keeps the image from an action: from expiring
+// until the index is gone, from the archive until the index is there.
+func (i *Image) kept(from Action) bool {
+	if from == Transition {
+		return i.ListedByActive
+	}
+	return i.Listed
 }
 
 // past reports whether the image's age is over the rule's number of days, of 24
@@ -165,11 +187,11 @@ func (i *Image) used() time.Time {
 }
 
 // selections lists what is acted on, referrers with their subjects.
-func selections(images []Image, subject []int32, by []*Rule) []Selection {
+func selections(images []Image, subject []int32, by []*Rule, archivist *Rule) []Selection {
 	var result []Selection
 	var way []int
 	for i := range images {
-		way = follow(images, subject, by, i, way[:0])
+		way = follow(images, subject, by, archivist, i, way[:0])
 		r := by[i]
 		if r == nil || r.Action == Transition && images[i].Archived {
 			continue
@@ -181,17 +203,22 @@ func selections(images []Image, subject []int32, by []*Rule) []Selection {
 
 // follow gives a referrer, and what is on the way, the rule that acts on where
 // the way ends: at an image that refers to none, or at one that an index lists,
-// which stays. What has its rule is not gone through again. The way is returned
-// for its memory.
-func follow(images []Image, subject []int32, by []*Rule, i int, way []int) []int {
+// which stays. Where nothing acts on an archived image it is the archivist's. What
+// has its rule is not gone through again. The way is returned for its memory.
+func follow(images []Image, subject []int32, by []*Rule, archivist *Rule, i int, way []int) []int {
+	const gone = -2 // through: a circle, which no digests make, ends
 	for subject[i] >= 0 && !images[i].Listed {
 		way = append(way, i)
 		next := int(subject[i])
-		subject[i] = -1 // a circle, which no digests make, ends
+		subject[i] = gone
 		i = next
 	}
+	r := by[i]
+	if r == nil && subject[i] == -1 && images[i].Archived {
+		r = archivist
+	}
 	for _, referrer := range way {
-		by[referrer] = by[i]
+		by[referrer] = r
 	}
 	return way
 }

@@ -266,7 +266,7 @@ func evaluateCase(t *testing.T, input string) func(string) string {
 
 // readImages reads images between bars: a name, how long ago it was pushed,
 // and what else there is: @pulled:, @archived: and @activated: with how long
-// ago, @listed, @subject: with the name of an image, and tags. The images come
+// ago, @listed, @listed-by-archived, @subject: with the name of an image, and tags. The images come
 // in the order of their insertion.
 func readImages(t testing.TB, text string) (names []string, images []lifecycle.Image) {
 	for i, one := range strings.Split(text, "|") {
@@ -290,6 +290,8 @@ func readImages(t testing.TB, text string) (names []string, images []lifecycle.I
 			case "@activated":
 				image.ActivatedAt = ago(t, value)
 			case "@listed":
+				image.Listed, image.ListedByActive = true, true
+			case "@listed-by-archived":
 				image.Listed = true
 			case "@subject":
 				image.Subject = digestOf(value)

@@ -17,8 +17,9 @@ type plan struct {
 
 	// Of its carrying out.
 	removed int                    // images
+	archive int                    // images in the archive
 	checked time.Time              // when the others were last seen to be there
-	left    map[digest.Digest]bool // selected, and not removed
+	left    map[digest.Digest]bool // selected, and not acted on
 }
 
 // evaluate reads all of a repository's images as they are at one moment, and
@@ -62,6 +63,11 @@ func (r *Runner) evaluate(ctx context.Context, id meta.RepositoryID, policy Poli
 	if len(images) > 0 {
 		p.newest = images[len(images)-1].ID
 	}
+	for i := range images {
+		if images[i].Archived {
+			p.archive++
+		}
+	}
 	for _, s := range policy.Evaluate(images, now) {
 		p.results = append(p.results, Result{Image: images[s.Image], Priority: s.Priority, Action: s.Action})
 	}
@@ -69,7 +75,11 @@ func (r *Runner) evaluate(ctx context.Context, id meta.RepositoryID, policy Poli
 }
 
 func imageOf(row meta.LifecycleImage) Image {
-	i := Image{ID: row.ID, Digest: row.Digest, Subject: row.Subject, PushedAt: row.PushedAt, PulledAt: row.PulledAt, Listed: row.Listed}
+	i := Image{
+		ID: row.ID, Digest: row.Digest, Subject: row.Subject, PushedAt: row.PushedAt, PulledAt: row.PulledAt,
+		TransitionedAt: row.ArchivedAt, ActivatedAt: row.ActivatedAt, Archived: row.Archived,
+		Listed: row.Listed, ListedByActive: row.ListedByActive,
+	}
 	for _, t := range row.Tags {
 		i.Tags = append(i.Tags, string(t))
 	}
@@ -107,10 +117,10 @@ func (p *plan) order() []*Result {
 	return out
 }
 
-// expired adds what was carried out to a list.
-func (p *plan) expired(to []Result) []Result {
+// done adds what was carried out to a list.
+func (p *plan) done(to []Result) []Result {
 	for _, result := range p.results {
-		if result.Outcome == Expired {
+		if result.Outcome.done() {
 			to = append(to, result)
 		}
 	}

@@ -31,12 +31,24 @@ func slowEvaluate(p lifecycle.Policy, images []lifecycle.Image) []lifecycle.Sele
 // slowRule returns the rule that acts on an image; way are the referrers that
 // led to it.
 func slowRule(p lifecycle.Policy, images []lifecycle.Image, i int, way []int) *lifecycle.Rule {
-	if images[i].Listed || slices.Contains(way, i) {
+	if slices.Contains(way, i) {
 		return nil
 	}
 	if s := slowSubject(images, i); s >= 0 {
+		if images[i].Listed {
+			return nil
+		}
 		return slowRule(p, images, s, append(way, i))
 	}
+	rule := slowOwnRule(p, images, i)
+	if archives := func(r lifecycle.Rule) bool { return r.Action == lifecycle.Transition }; rule == nil && len(way) > 0 && images[i].Archived && slices.ContainsFunc(p.Rules, archives) {
+		return &p.Rules[slices.IndexFunc(p.Rules, archives)]
+	}
+	return rule
+}
+
+// slowOwnRule returns the rule that acts on an image that refers to no other.
+func slowOwnRule(p lifecycle.Policy, images []lifecycle.Image, i int) *lifecycle.Rule {
 	for r := range p.Rules {
 		rule := &p.Rules[r]
 		if !slowMeets(rule, images, i) {
@@ -47,6 +59,8 @@ func slowRule(p lifecycle.Policy, images []lifecycle.Image, i int, way []int) *l
 		case rule.Action == lifecycle.Retain && past:
 			continue
 		case rule.Action == lifecycle.Retain || !past:
+			return nil
+		case rule.Action == lifecycle.Transition && images[i].ListedByActive, rule.Action == lifecycle.Expire && images[i].Listed:
 			return nil
 		}
 		return rule
@@ -193,6 +207,7 @@ func randomImages(random *rand.Rand, n int) []lifecycle.Image {
 			image.ActivatedAt = randomTime(random)
 		}
 		image.Listed = random.IntN(8) == 0
+		image.ListedByActive = image.Listed && random.IntN(2) == 0
 		if random.IntN(4) == 0 {
 			image.Subject = digestOf(string(rune('a' + random.IntN(n+2))))
 		}

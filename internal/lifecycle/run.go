@@ -54,18 +54,21 @@ type Outcome uint8
 const (
 	Selected    Outcome = iota // nothing was tried
 	Expired                    // the image is gone with its tags
-	NotArchived                // there is no archive here: it stays where it is
-	Changed                    // left: its tags moved, it was pulled or something was attached to it
+	Archived                   // the image is in the archive
+	Changed                    // left: its tags moved, it was pulled, archived or brought back, or something was attached to it
 	Kept                       // left: an index or a registered image keeps it
 	SubjectKept                // left: it goes with its subject, which was left
 	Gone                       // somebody else was faster
 )
 
+// done reports whether it is what the policy asked for.
+func (o Outcome) done() bool { return o == Expired || o == Archived }
+
 // String returns the outcome in words.
 func (o Outcome) String() string { return outcomes[o] }
 
 var outcomes = [...]string{
-	Selected: "selected", Expired: "expired", NotArchived: "not archived", Changed: "changed meanwhile",
+	Selected: "selected", Expired: "expired", Archived: "archived", Changed: "changed meanwhile",
 	Kept: "kept by another", SubjectKept: "its subject was left", Gone: "gone already",
 }
 
@@ -113,7 +116,7 @@ const (
 // The bounds of one transaction, and of one pass.
 const (
 	pageSize = 1000   // images of a page
-	stepSize = 10     // images that one transaction removes: as many as ECR tells in one event
+	stepSize = 10     // images that one transaction acts on: as many as ECR tells in one event
 	passSize = 10_000 // policies of a pass
 	tries    = 5      // evaluations of a run, when others delete meanwhile
 )
@@ -269,7 +272,7 @@ func (r *Runner) run(ctx context.Context, c claim) (Report, error) {
 	if err != nil { // by a later program
 		return report, fault.Wrap(fault.Unexpected, fmt.Errorf("lifecycle policy of %s: %w", c.key.Name, err))
 	}
-	var before []Result // expired by the evaluations before
+	var before []Result // carried out by the evaluations before
 	for range tries {
 		var p *plan
 		if p, err = r.evaluate(ctx, c.Repository, policy); err != nil {
@@ -280,7 +283,7 @@ func (r *Runner) run(ctx context.Context, c claim) (Report, error) {
 		if !errors.Is(err, errOthers) {
 			break
 		}
-		before = p.expired(before)
+		before = p.done(before)
 	}
 	switch {
 	case errors.Is(err, errOthers):
@@ -288,10 +291,11 @@ func (r *Runner) run(ctx context.Context, c claim) (Report, error) {
 	case err == nil:
 		err = r.finish(ctx, c, report.At)
 	}
-	if n := report.Count(Expired); n > 0 {
-		r.Logger.LogAttrs(ctx, slog.LevelInfo, "a lifecycle policy expired images", slog.String("account", string(c.key.Registry.Account)),
+	if expired, archived := report.Count(Expired), report.Count(Archived); expired+archived > 0 {
+		r.Logger.LogAttrs(ctx, slog.LevelInfo, "a lifecycle policy expired or archived images", slog.String("account", string(c.key.Registry.Account)),
 			slog.String("region", string(c.key.Registry.Region)), slog.String("repository", string(c.key.Name)),
-			slog.Int("expired", n), slog.Int("left", len(report.Results)-n), slog.Int("images", report.Images))
+			slog.Int("expired", expired), slog.Int("archived", archived),
+			slog.Int("left", len(report.Results)-expired-archived), slog.Int("images", report.Images))
 	}
 	return report, failed(c.key, err)
 }

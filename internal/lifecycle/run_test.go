@@ -34,10 +34,14 @@ var policies = []string{
 	`{"rules":[
 		{"rulePriority":1,"selection":{"tagStatus":"tagged","tagPatternList":["v*"],"countType":"sinceImagePulled","countUnit":"days","countNumber":5},"action":{"type":"transition","targetStorageClass":"archive"}},
 		{"rulePriority":2,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":3},"action":{"type":"expire"}}]}`,
+	`{"rules":[
+		{"rulePriority":1,"selection":{"tagStatus":"tagged","tagPatternList":["x*"],"countType":"sinceImagePushed","countUnit":"days","countNumber":9},"action":{"type":"expire"}},
+		{"rulePriority":2,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"transition","targetStorageClass":"archive"}},
+		{"rulePriority":3,"selection":{"tagStatus":"any","storageClass":"archive","countType":"sinceImageTransitioned","countUnit":"days","countNumber":90},"action":{"type":"expire"}}]}`,
 }
 
 // draw makes a repository's images: with and without tags, indexes of others,
-// signatures of images and of signatures, pulled and not.
+// signatures of images and of signatures, pulled and not, archived and not.
 func draw(random *rand.Rand) []drawn {
 	var images []drawn
 	some := func() string { return images[random.IntN(len(images))].content }
@@ -53,6 +57,12 @@ func draw(random *rand.Rand) []drawn {
 		}
 		if random.IntN(3) == 0 {
 			d.pulled = time.Duration(1+random.IntN(10)) * 23 * time.Hour
+		}
+		switch random.IntN(5) {
+		case 0:
+			d.archived = time.Duration(80+random.IntN(20)) * day
+		case 1:
+			d.restored = time.Duration(1+random.IntN(10)) * day
 		}
 		if len(images) > 2 {
 			switch random.IntN(4) {
@@ -71,34 +81,41 @@ func draw(random *rand.Rand) []drawn {
 }
 
 // TestARunComesToWhatItsPreviewSaid: what the preview says would expire is
-// gone, and nothing else; what it kept is whole, before and after the collector.
+// gone, what it says would be archived is archived, and nothing else; what it kept
+// is whole, before and after the collector.
 func TestARunComesToWhatItsPreviewSaid(t *testing.T) {
 	testRunIsPreview(t, open(t), 24)
 }
 
 func TestARunOnPostgreSQLComesToWhatItsPreviewSaid(t *testing.T) {
 	w := open(t, testkit.Postgres(metatest.StartPostgres(t).NewDatabase(t)))
-	testRunIsPreview(t, w, 6)
+	testRunIsPreview(t, w, 7)
 }
 
 func testRunIsPreview(t *testing.T, w *world, seeds int) {
-	removed := 0
+	removed, archived := 0, 0
 	for seed := range uint64(seeds) {
 		k := w.repository()
 		all := w.insert(k, draw(rand.New(rand.NewPCG(seed, 1)))...)
 		text := policies[int(seed)%len(policies)]
-		before := w.has(k)
+		before, archive := w.has(k), w.archived(k)
 		w.must(w.Put(w.ctx, k, text))
 		if _, err := w.StartPreview(w.ctx, k, ""); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		var expiring []digest.Digest
+		var expiring, leaving []digest.Digest
 		for _, r := range w.previewed(k) {
-			if !r.Transition {
+			if r.Archived != slices.Contains(archive, r.Digest) {
+				t.Errorf("seed %d: the preview says of %s that it is archived: %v", seed, named(all, []digest.Digest{r.Digest}), r.Archived)
+			}
+			if r.Transition {
+				leaving = append(leaving, r.Digest)
+			} else {
 				expiring = append(expiring, r.Digest)
 			}
 		}
 		slices.Sort(expiring)
+		slices.Sort(leaving)
 		dry, err := w.DryRun(w.ctx, k, text)
 		w.must(err)
 		if diff := cmp.Diff(before, w.has(k)); diff != "" {
@@ -107,23 +124,31 @@ func testRunIsPreview(t *testing.T, w *world, seeds int) {
 		w.journal.told = nil
 		report, err := w.Run(w.ctx, k)
 		w.must(err)
-		if report.Images != len(before) || report.Count(lifecycle.Expired) != len(expiring) || len(dry.Results) != len(report.Results) {
-			t.Errorf("seed %d: of %d images the run expired %d of %d, the preview %d, a dry run would %d",
-				seed, len(before), report.Count(lifecycle.Expired), len(report.Results), len(expiring), len(dry.Results))
+		if report.Images != len(before) || report.Count(lifecycle.Expired) != len(expiring) || report.Count(lifecycle.Archived) != len(leaving) ||
+			len(dry.Results) != len(report.Results) {
+			t.Errorf("seed %d: of %d images the run expired %d and archived %d of %d, the preview %d and %d, a dry run would %d",
+				seed, len(before), report.Count(lifecycle.Expired), report.Count(lifecycle.Archived), len(report.Results), len(expiring), len(leaving), len(dry.Results))
+		}
+		isArchived := slices.DeleteFunc(slices.Concat(archive, leaving), func(d digest.Digest) bool { return slices.Contains(expiring, d) })
+		if diff := cmp.Diff(named(all, isArchived), named(all, w.archived(k))); diff != "" {
+			t.Errorf("seed %d: the archive has (-want +got):\n%s", seed, diff)
 		}
 		want := slices.DeleteFunc(slices.Clone(before), func(d digest.Digest) bool { return slices.Contains(expiring, d) })
 		if diff := cmp.Diff(named(all, want), named(all, w.has(k))); diff != "" {
 			t.Errorf("seed %d: the repository has (-want +got):\n%s", seed, diff)
 		}
-		told := w.journal.expired()
-		slices.Sort(told)
-		if diff := cmp.Diff(expiring, told); diff != "" {
-			t.Errorf("seed %d: the journal (-want +got):\n%s", seed, diff)
+		for o, want := range map[lifecycle.Outcome][]digest.Digest{lifecycle.Expired: expiring, lifecycle.Archived: leaving} {
+			told := w.journal.toldOf(o)
+			slices.Sort(told)
+			if diff := cmp.Diff(want, told); diff != "" {
+				t.Errorf("seed %d: the journal of what was %v (-want +got):\n%s", seed, o, diff)
+			}
 		}
 		removed += len(expiring)
+		archived += len(leaving)
 	}
-	if removed < seeds {
-		t.Errorf("only %d images expired", removed)
+	if removed < seeds || archived < seeds/2 {
+		t.Errorf("only %d images expired, %d were archived", removed, archived)
 	}
 	w.kit.CheckInvariants(t)
 	w.clock.Advance(2 * grace)
@@ -193,6 +218,16 @@ func TestWhatHappensMeanwhileCounts(t *testing.T) {
 			w.must(w.catalogue.DeleteImage(w.ctx, "me", k, registry.Reference{Digest: at["old"]}))
 			w.insert(k, drawn{content: "old", tags: []string{"o"}})
 		}},
+		{name: "the image is archived", left: "old young", act: func(w *world, k meta.RepositoryKey, at map[string]digest.Digest) {
+			_, err := w.catalogue.ArchiveImage(w.ctx, k, registry.Asked{Digest: string(at["old"])})
+			w.must(err)
+		}},
+		{name: "the image is archived and brought back", left: "old young", act: func(w *world, k meta.RepositoryKey, at map[string]digest.Digest) {
+			_, err := w.catalogue.ArchiveImage(w.ctx, k, registry.Asked{Digest: string(at["old"])})
+			w.must(err)
+			_, err = w.catalogue.RestoreImage(w.ctx, k, registry.Asked{Digest: string(at["old"])})
+			w.must(err)
+		}},
 		{name: "an index comes that lists the image", left: "old young", act: func(w *world, k meta.RepositoryKey, at map[string]digest.Digest) {
 			w.list(k, at["old"])
 		}},
@@ -213,6 +248,17 @@ func TestWhatHappensMeanwhileCounts(t *testing.T) {
 			act: func(w *world, k meta.RepositoryKey, at map[string]digest.Digest) {
 				for _, content := range []string{"3", "4"} {
 					w.must(w.catalogue.DeleteImage(w.ctx, "me", k, registry.Reference{Digest: at[content]}))
+				}
+			},
+		},
+		{
+			name: "others archive images that a rule counted", policy: keepTwo,
+			images: []drawn{{content: "1", age: 4 * day}, {content: "2", age: 3 * day}, {content: "3", age: 2 * day}, {content: "4", age: day}},
+			left:   "1 2 3 4",
+			act: func(w *world, k meta.RepositoryKey, at map[string]digest.Digest) {
+				for _, content := range []string{"3", "4"} {
+					_, err := w.catalogue.ArchiveImage(w.ctx, k, registry.Asked{Digest: string(at[content])})
+					w.must(err)
 				}
 			},
 		},

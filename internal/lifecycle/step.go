@@ -13,22 +13,17 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 )
 
-// errOthers: an image is gone that the policy counted and did not expire.
-var errOthers = errors.New("lifecycle: others delete images of the repository")
+// errOthers: an image that the policy counted is gone, or went into the archive or
+// out of it, and the policy did not do it.
+var errOthers = errors.New("lifecycle: others delete or archive images of the repository")
 
-// lookAfter is how long it may take to see that others delete images.
+// lookAfter is how long it may take to see that others do.
 const lookAfter = time.Second
 
 // carryOut does what a plan says in small transactions, each of which looks
-// again at what it removes.
+// again at what it acts on.
 func (r *Runner) carryOut(ctx context.Context, c claim, policy Policy, p *plan) error {
 	todo := p.order()
-	todo = slices.DeleteFunc(todo, func(result *Result) bool {
-		if result.Action == Transition {
-			result.Outcome = NotArchived // with its referrers, which have the same action
-		}
-		return result.Action == Transition
-	})
 	for len(todo) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -68,11 +63,11 @@ func (r *Runner) step(ctx context.Context, c claim, policy Policy, p *plan, todo
 		for _, result := range todo {
 			o := SubjectKept
 			if subject := result.Image.Subject; !left[subject] && !p.left[subject] {
-				if o, err = r.expire(tx, c.Repository, p.newest, result.Image, now); err != nil {
+				if o, err = r.act(tx, c.Repository, p.newest, result, now); err != nil {
 					return err
 				}
 			}
-			if o != Expired {
+			if !o.done() {
 				left[result.Image.Digest] = true
 			}
 			became = append(became, o)
@@ -87,19 +82,25 @@ func (r *Runner) step(ctx context.Context, c claim, policy Policy, p *plan, todo
 	p.checked = checked
 	for i, o := range became {
 		todo[i].Outcome = o
-		if o == Expired {
-			p.removed++
-		} else {
+		switch {
+		case !o.done():
 			p.left[todo[i].Image.Digest] = true
+		case o == Archived:
+			p.archive++
+		default:
+			p.removed++
+			if todo[i].Image.Archived {
+				p.archive--
+			}
 		}
 	}
 	r.tell(ctx, c, policy, todo)
 	return err
 }
 
-// alone makes sure that all images are there but those that the plan removed:
-// what a rule keeps, it keeps beside others that it counted. Newer images are
-// none of the plan's.
+// alone makes sure that all images are there, and in the archive or not, but for
+// what the plan did: what a rule keeps, it keeps beside others that it counted.
+// Newer images are none of the plan's.
 func (p *plan) alone(tx meta.Tx, repository meta.RepositoryID) error {
 	n, _, err := tx.ImageUsage(repository)
 	if err != nil {
@@ -109,16 +110,21 @@ func (p *plan) alone(tx meta.Tx, repository meta.RepositoryID) error {
 	if err != nil {
 		return err
 	}
-	if len(newer) == pageSize || int(n)-len(newer) != p.images-p.removed {
+	archive, err := tx.CountArchived(repository)
+	if err != nil {
+		return err
+	}
+	if len(newer) == pageSize || int(n)-len(newer) != p.images-p.removed || int(archive) != p.archive {
 		return errOthers
 	}
 	return nil
 }
 
-// expire removes an image that is as it was when it was selected. Of an image
-// that was attached to it since, newer than the newest, its owner knows more than
-// the policy.
-func (r *Runner) expire(tx meta.Tx, repository meta.RepositoryID, newest meta.ImageID, i Image, now time.Time) (Outcome, error) {
+// act removes or archives an image that is as it was when it was selected. Of an
+// image that was attached to it since, newer than the newest, its owner knows more
+// than the policy.
+func (r *Runner) act(tx meta.Tx, repository meta.RepositoryID, newest meta.ImageID, result *Result, now time.Time) (Outcome, error) {
+	i, became := result.Image, Expired
 	err := tx.LockImage(i.ID)
 	if errors.Is(err, meta.ErrNotFound) {
 		return Gone, nil
@@ -140,19 +146,25 @@ func (r *Runner) expire(tx meta.Tx, repository meta.RepositoryID, newest meta.Im
 	if len(attached) > 0 || !same(imageOf(found[0]), i) {
 		return Changed, nil
 	}
-	switch err = tx.DeleteImage(i.ID, By, now.Add(r.LayerGrace)); {
+	if result.Action == Transition {
+		became, err = Archived, tx.ArchiveImage(i.ID, now)
+	} else {
+		err = tx.DeleteImage(i.ID, By, now.Add(r.LayerGrace))
+	}
+	switch {
 	case errors.Is(err, meta.ErrReferenced):
 		return Kept, nil
 	case errors.Is(err, meta.ErrNotFound):
 		return Gone, nil
 	}
-	return Expired, err
+	return became, err
 }
 
 // same reports whether nothing has happened to an image that a rule may look
 // at.
 func same(a, b Image) bool {
-	return a.PushedAt.Equal(b.PushedAt) && a.PulledAt.Equal(b.PulledAt) && slices.Equal(a.Tags, b.Tags)
+	return a.PushedAt.Equal(b.PushedAt) && a.PulledAt.Equal(b.PulledAt) && slices.Equal(a.Tags, b.Tags) &&
+		a.Archived == b.Archived && a.TransitionedAt.Equal(b.TransitionedAt) && a.ActivatedAt.Equal(b.ActivatedAt)
 }
 
 // settle looks what a transaction did whose outcome is not known.
@@ -161,8 +173,10 @@ func (r *Runner) settle(ctx context.Context, todo []*Result) []Outcome {
 	err := r.Meta.View(ctx, func(tx meta.Tx) error {
 		became = nil
 		for _, result := range todo {
-			_, err := tx.ImageOf(result.Image.ID)
+			i, err := tx.ImageOf(result.Image.ID)
 			switch {
+			case err == nil && result.Action == Transition && i.Archived:
+				became = append(became, Archived)
 			case err == nil:
 				became = append(became, Selected)
 			case errors.Is(err, meta.ErrNotFound):
@@ -174,7 +188,7 @@ func (r *Runner) settle(ctx context.Context, todo []*Result) []Outcome {
 		return nil
 	})
 	if err != nil {
-		r.Logger.LogAttrs(ctx, slog.LevelError, "it is not known which images a lifecycle policy expired", slog.String("error", err.Error()))
+		r.Logger.LogAttrs(ctx, slog.LevelError, "it is not known on which images a lifecycle policy acted", slog.String("error", err.Error()))
 		return nil
 	}
 	return became

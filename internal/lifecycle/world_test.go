@@ -59,11 +59,13 @@ func (j *journal) Ready() error {
 func (j *journal) Record(e lifecycle.Execution) { j.told = append(j.told, e) }
 
 // expired is the digests that the journal was told of, in order.
-func (j *journal) expired() []digest.Digest {
+func (j *journal) expired() []digest.Digest { return j.toldOf(lifecycle.Expired) }
+
+func (j *journal) toldOf(o lifecycle.Outcome) []digest.Digest {
 	var all []digest.Digest
 	for _, e := range j.told {
 		for _, r := range e.Results {
-			if r.Outcome == lifecycle.Expired {
+			if r.Outcome == o {
 				all = append(all, r.Image.Digest)
 			}
 		}
@@ -145,6 +147,9 @@ type drawn struct {
 	pulled   time.Duration // since the last pull; 0: never
 	children []string      // contents that an index lists
 	subject  string        // content
+
+	archived time.Duration // since then, unless an index that is not lists it; 0: not
+	restored time.Duration // since it was brought back from the archive; 0: never
 }
 
 type descriptor struct {
@@ -252,6 +257,19 @@ func (w *world) insert(k meta.RepositoryKey, images ...drawn) map[string]digest.
 				}
 			}
 			ids[d.content], digests[d.content] = id, i.Digest
+			if d.restored > 0 {
+				if err := errors.Join(tx.ArchiveImage(id, now.Add(-d.restored-day)), tx.ActivateImage(id, now.Add(-d.restored))); err != nil {
+					return err
+				}
+			}
+		}
+		for _, d := range slices.Backward(images) { // an index before what it lists
+			if d.archived == 0 {
+				continue
+			}
+			if err := tx.ArchiveImage(ids[d.content], now.Add(-d.archived)); err != nil && !errors.Is(err, meta.ErrReferenced) {
+				return err
+			}
 		}
 		return nil
 	})
@@ -261,6 +279,17 @@ func (w *world) insert(k meta.RepositoryKey, images ...drawn) map[string]digest.
 // has is the repository's digests, sorted.
 func (w *world) has(k meta.RepositoryKey) []digest.Digest {
 	w.t.Helper()
+	return w.of(k, meta.AnyImageStatus)
+}
+
+// archived is those of them that are archived.
+func (w *world) archived(k meta.RepositoryKey) []digest.Digest {
+	w.t.Helper()
+	return w.of(k, meta.Archived)
+}
+
+func (w *world) of(k meta.RepositoryKey, status meta.ImageStatus) []digest.Digest {
+	w.t.Helper()
 	var all []digest.Digest
 	w.must(w.kit.Meta.View(w.ctx, func(tx meta.Tx) error {
 		all = nil
@@ -268,7 +297,7 @@ func (w *world) has(k meta.RepositoryKey) []digest.Digest {
 		if err != nil {
 			return err
 		}
-		images, err := tx.Images(r.ID, meta.ImageFilter{}, meta.Page[meta.ImageID]{Limit: 100_000})
+		images, err := tx.Images(r.ID, meta.ImageFilter{Status: status}, meta.Page[meta.ImageID]{Limit: 100_000})
 		for _, i := range images {
 			all = append(all, i.Digest)
 		}

@@ -92,7 +92,7 @@ func (c *checker) repository(r meta.Repository) {
 	}
 }
 
-// image checks I1, and I2 for the layers that the image keeps.
+// image checks I1 and I8, and I2 for the layers that the image keeps.
 func (c *checker) image(r meta.Repository, i meta.Image) {
 	var layers map[digest.Digest]meta.Layer
 	c.view(func(tx meta.Tx) error {
@@ -123,8 +123,12 @@ func (c *checker) image(r meta.Repository, i meta.Image) {
 			}
 		}
 		for _, d := range m.RequiredChildren() {
-			if _, err := tx.Image(r.ID, meta.Reference{Digest: d}); err != nil {
+			child, err := tx.Image(r.ID, meta.Reference{Digest: d})
+			if err != nil {
 				c.t.Errorf("I1: %s %s has no child %s: %v", r.Key.Name, i.Digest, d, err)
+			}
+			if child.Archived && !i.Archived {
+				c.t.Errorf("I8: %s %s is not archived, its child %s is", r.Key.Name, i.Digest, d)
 			}
 		}
 		return nil
