@@ -17,5 +17,20 @@
 //  6. Parse takes time in proportion to the text, Evaluate to images times
 //     rules, and both memory in proportion to what they read.
 //
+// Runner keeps policies, and does what they say. It promises:
+//
+//  7. A run does what a preview at the same moment says, unless something
+//     happens to the images meanwhile; then it does less.
+//  8. An image goes in a transaction that found it as it was when it was
+//     selected, and the policy still the repository's.
+//  9. What others delete while a policy runs makes no rule keep less than it
+//     says.
+//  10. Nothing is done that the journal could not be told of, and each image
+//     that went it is told of once; a process that dies between the two tells
+//     of at most ten too few.
+//  11. Each transaction is bounded. One repository at a time is in memory.
+//
+// It does not decide when RunDue is called: package worker does.
+//
 // The rules in words, with examples, are in docs/lifecycle.md.
 package lifecycle
