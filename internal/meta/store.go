@@ -61,6 +61,12 @@ type Store interface {
 	// from here before it began the View that it was filled in.
 	RecentAccessVersion(ctx context.Context) (int64, error)
 
+	// Moment returns a number that changes with every update, and whether that
+	// can be relied on now: not while a commit is under way, and never where
+	// other processes write. A cache may give again what a View showed that
+	// began after it had a moment from here, for as long as it has the same one.
+	Moment() (moment int64, steady bool)
+
 	// Ping reports whether the store can be read now.
 	Ping(ctx context.Context) error
 	// Close waits for what runs and releases the store.

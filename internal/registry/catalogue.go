@@ -49,6 +49,7 @@ type Config struct {
 type Catalogue struct {
 	Config
 	uploads   *sessions
+	recall    recall
 	manifests *cache
 	bodies    *cache
 	pulls     pulls
@@ -71,6 +72,7 @@ func New(c Config) *Catalogue {
 	return &Catalogue{
 		Config:    c,
 		uploads:   newSessions(),
+		recall:    recall{store: c.Meta},
 		manifests: newCache(manifestCacheSize),
 		bodies:    newCache(bodyCacheSize),
 		parsing:   semaphore.NewWeighted(parsingMax),

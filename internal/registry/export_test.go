@@ -15,3 +15,15 @@ func (c *Catalogue) Buffered() (counted, held int) {
 
 // Sessions returns the number of uploads in memory.
 func (c *Catalogue) Sessions() int { return len(c.uploads.all()) }
+
+// RecallMax is the bound of Remembered.
+const RecallMax = recallMax
+
+// Remembered returns the bytes that answers in memory are counted as.
+func (c *Catalogue) Remembered() int64 {
+	e := c.recall.era.Load()
+	if e == nil {
+		return 0
+	}
+	return recallMax - e.room.Load()
+}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -20,10 +21,12 @@ const tagsOfPage = 10_000
 // Image finds an image by tag or digest; an archived one is as good as missing.
 // RepositoryNotFound, ImageNotFound.
 func (c *Catalogue) Image(ctx context.Context, key RepositoryKey, ref Reference) (Image, error) {
-	var i Image
-	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
-		i, err = tx.FindImage(key, ref)
-		return err
+	i, err := recalled(&c.recall, imageQuestion{key, ref}, time.Time{}, func() (a answer[Image], size int, err error) {
+		err = c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
+			a.value, err = tx.FindImage(key, ref)
+			return err
+		})
+		return a, smallAnswer, err
 	})
 	if errors.Is(err, meta.ErrNotFound) {
 		err = imageFault(fault.ImageNotFound, key, ref)
@@ -353,18 +356,20 @@ func (c *Catalogue) ListImages(ctx context.Context, key RepositoryKey, filter Im
 // Tags lists a repository's tags by name, at most limit after the given one;
 // those of archived images are left out. RepositoryNotFound.
 func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag, limit int) ([]name.Tag, error) {
-	var out []name.Tag
-	err := c.Meta.View(ctx, func(tx meta.Tx) error {
-		r, err := live(tx, key, meta.NoLock)
-		if err != nil {
+	out, err := recalled(&c.recall, tagsQuestion{key, after, limit}, time.Time{}, func() (a answer[[]name.Tag], size int, err error) {
+		err = c.Meta.View(ctx, func(tx meta.Tx) error {
+			r, err := live(tx, key, meta.NoLock)
+			if err != nil {
+				return err
+			}
+			tags, err := tx.Tags(r.ID, meta.Active, meta.Page[name.Tag]{After: after, Limit: limit})
+			a.value = make([]name.Tag, len(tags))
+			for i, t := range tags {
+				a.value[i] = t.Name
+			}
 			return err
-		}
-		tags, err := tx.Tags(r.ID, meta.Active, meta.Page[name.Tag]{After: after, Limit: limit})
-		out = make([]name.Tag, len(tags))
-		for i, t := range tags {
-			out[i] = t.Name
-		}
-		return err
+		})
+		return a, smallAnswer + tagAnswer*len(a.value), err
 	})
 	return out, storeFault(key, err)
 }

@@ -22,20 +22,38 @@ func layerFault(r fault.Reason, key RepositoryKey, d digest.Digest) *fault.Error
 // Layer finds a layer and promises it to the client: unreferenced, it stays at
 // least the grace longer. RepositoryNotFound, LayerNotFound.
 func (c *Catalogue) Layer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
-	var l Layer
-	promised := false
-	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
-		if l, err = tx.FindLayer(key, d); err != nil {
-			return err
+	l, err := c.findLayer(ctx, key, d)
+	if err != nil {
+		return Layer{}, err
+	}
+	now := c.Clock()
+	promised, err := recalled(&c.recall, promiseQuestion{l.ID}, now, func() (a answer[bool], size int, err error) {
+		if until := l.TouchedAt.Add(c.LayerGrace / 2); now.Before(until) {
+			return answer[bool]{value: true, until: until}, smallAnswer, nil
 		}
-		promised, err = c.promised(tx, l)
-		return err
+		err = c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
+			a.value, err = tx.LayerReferenced(l.ID)
+			return err
+		})
+		return a, smallAnswer, err
 	})
-	switch {
-	case errors.Is(err, meta.ErrNotFound), err == nil && l.Blob.State != meta.BlobOK:
-		err = layerFault(fault.LayerNotFound, key, d)
-	case err == nil && !promised:
+	if err == nil && !promised {
 		err = c.touch(ctx, key, l)
+	}
+	return l, storeFault(key, err)
+}
+
+// findLayer finds a layer that has bytes. RepositoryNotFound, LayerNotFound.
+func (c *Catalogue) findLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Layer, error) {
+	l, err := recalled(&c.recall, layerQuestion{key, d}, time.Time{}, func() (a answer[Layer], size int, err error) {
+		err = c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
+			a.value, err = tx.FindLayer(key, d)
+			return err
+		})
+		return a, smallAnswer, err
+	})
+	if errors.Is(err, meta.ErrNotFound) || err == nil && l.Blob.State != meta.BlobOK {
+		err = layerFault(fault.LayerNotFound, key, d)
 	}
 	return l, storeFault(key, err)
 }
@@ -173,26 +191,13 @@ func (c *Catalogue) lose(ctx context.Context, key RepositoryKey, d digest.Digest
 }
 
 func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.Digest) (Content, name.Location, error) {
-	var l Layer
-	var body []byte
-	err := c.Meta.View(ctx, func(tx meta.Tx) (err error) {
-		if l, err = tx.FindLayer(key, d); err != nil || l.Blob.Location != meta.Inline {
-			return err
-		}
-		cached := false
-		if body, cached = c.bodies.get(d); !cached {
-			body, err = tx.InlineBytes(l.Blob.ID)
-		}
-		return err
-	})
-	switch {
-	case errors.Is(err, meta.ErrNotFound), err == nil && l.Blob.State != meta.BlobOK:
-		return Content{}, "", layerFault(fault.LayerNotFound, key, d)
-	case err != nil:
+	l, err := c.findLayer(ctx, key, d)
+	if err != nil {
 		return Content{}, "", err
-	case l.Blob.Location == meta.Inline:
-		c.bodies.put(d, body)
-		return Content{Size: l.Blob.Size, Body: body}, meta.Inline, nil
+	}
+	if l.Blob.Location == meta.Inline {
+		body, err := c.inlineBytes(ctx, l)
+		return Content{Size: l.Blob.Size, Body: body}, meta.Inline, err
 	}
 	r, err := c.Blobs.Open(ctx, l.Blob.Location)
 	if err != nil {
@@ -203,6 +208,26 @@ func (c *Catalogue) openLayer(ctx context.Context, key RepositoryKey, d digest.D
 		return Content{}, l.Blob.Location, blob.ErrNotFound
 	}
 	return Content{Size: r.Size(), Reader: r}, l.Blob.Location, nil
+}
+
+// inlineBytes returns the bytes of a layer in the catalogue. blob.ErrNotFound
+// when they are not there any more.
+func (c *Catalogue) inlineBytes(ctx context.Context, l Layer) ([]byte, error) {
+	if body, ok := c.bodies.get(l.Blob.Digest); ok {
+		return body, nil
+	}
+	var body []byte
+	err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
+		body, err = tx.InlineBytes(l.Blob.ID)
+		return err
+	})
+	if errors.Is(err, meta.ErrNotFound) {
+		return nil, blob.ErrNotFound
+	}
+	if err == nil {
+		c.bodies.put(l.Blob.Digest, body)
+	}
+	return body, err
 }
 
 // MountLayer makes a layer of another repository of the same registry visible

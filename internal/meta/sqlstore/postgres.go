@@ -108,6 +108,9 @@ func (e *postgresEngine) open(ctx context.Context, o Options) error {
 
 func (e *postgresEngine) close() error { return e.db.Close() }
 
+// moment: other servers may write to the database.
+func (e *postgresEngine) moment() (int64, bool) { return 0, false }
+
 func (e *postgresEngine) ping(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, "SELECT id FROM store"); err != nil {
 		return fmt.Errorf("%w: %w", meta.ErrUnavailable, err)

@@ -120,6 +120,13 @@ func (e *sqliteEngine) update(ctx context.Context, fn func(*tx) error) error {
 	return e.writer.update(ctx, fn)
 }
 
+// moment counts the beginnings and ends of commits. Between the two some readers
+// see what is committed and others do not yet.
+func (e *sqliteEngine) moment() (int64, bool) {
+	m := e.writer.commits.Load()
+	return m, m%2 == 0
+}
+
 func (e *sqliteEngine) view(ctx context.Context, fn func(*tx) error) error {
 	r, err := e.readers.take(ctx)
 	if err != nil {

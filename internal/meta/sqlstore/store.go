@@ -64,6 +64,7 @@ type engine interface {
 	view(ctx context.Context, fn func(*tx) error) error
 	look(ctx context.Context, fn func(*tx) error) error
 	update(ctx context.Context, fn func(*tx) error) error
+	moment() (int64, bool)
 	ping(ctx context.Context) error
 	close() error
 }
@@ -124,6 +125,9 @@ func (s *Store) Update(ctx context.Context, fn func(meta.Tx) error) error {
 	}
 	return err
 }
+
+// Moment counts the commits of a SQLite store.
+func (s *Store) Moment() (int64, bool) { return s.engine.moment() }
 
 // Ping reads a row.
 func (s *Store) Ping(ctx context.Context) error {

@@ -27,6 +27,8 @@ type writer struct {
 	clock      func() time.Time
 	fatal      func(error)
 
+	commits atomic.Int64 // begun and ended: odd while one is under way
+
 	queue chan *call
 	stop  chan struct{}
 	done  chan struct{}
@@ -264,6 +266,8 @@ func (w *writer) commit() (err error, rolledBack bool) {
 		w.rollback()
 		return fmt.Errorf("%w: %w", meta.ErrUnavailable, w.dead), false
 	}
+	w.commits.Add(1)
+	defer w.commits.Add(1)
 	for range commitBusy {
 		_, err = w.session.exec("COMMIT", nil)
 		if code, _ := sqliteCode(err); code&0xff != sqlite3.SQLITE_BUSY {
