@@ -105,6 +105,7 @@ func requests() []request {
 		onRepository("PutImage", `,"imageManifest":"{}"`),
 		onRepository("BatchGetImage", image),
 		onRepository("BatchDeleteImage", image),
+		onRepository("UpdateImageStorageClass", `,"imageId":{"imageTag":"v1"},"targetStorageClass":"ARCHIVE"`),
 		onRepository("ListImages", ""),
 		onRepository("DescribeImages", ""),
 		json("ecr:BatchGetImage", somewhere+"R", "ListImageReferrers", `{"registryId":"123456789012","repositoryName":"R","subjectId":{"imageDigest":"`+someDigest+`"}}`),

@@ -71,6 +71,9 @@ var plain = []func(repository string) any{
 	func(r string) any {
 		return &sdk.BatchDeleteImageInput{RepositoryName: &r, ImageIds: []types.ImageIdentifier{byTag("v1")}}
 	},
+	func(r string) any {
+		return &sdk.UpdateImageStorageClassInput{RepositoryName: &r, ImageId: new(byTag("v1")), TargetStorageClass: types.TargetStorageClassArchive}
+	},
 	func(r string) any { return &sdk.ListImagesInput{RepositoryName: &r} },
 	func(r string) any { return &sdk.DescribeImagesInput{RepositoryName: &r} },
 	func(r string) any {
@@ -256,6 +259,7 @@ var refusals = map[string][]refused{
 	"PutImage":                      putImageRefusals,
 	"BatchGetImage":                 batchGetImageRefusals,
 	"BatchDeleteImage":              batchDeleteImageRefusals,
+	"UpdateImageStorageClass":       updateImageStorageClassRefusals,
 	"ListImages":                    listImagesRefusals,
 	"DescribeImages":                describeImagesRefusals,
 	"ListImageReferrers":            listImageReferrersRefusals,
@@ -290,6 +294,7 @@ var impossible = map[string]string{
 	"DeleteLifecyclePolicy ValidationException":                      noValidation,
 	"StartLifecyclePolicyPreview ValidationException":                noValidation,
 	"GetLifecyclePolicyPreview ValidationException":                  noValidation,
+	"UpdateImageStorageClass ValidationException":                    noValidation,
 	"PutRegistryPolicy ValidationException":                          noValidation,
 	"GetRegistryPolicy ValidationException":                          noValidation,
 	"DeleteRegistryPolicy ValidationException":                       noValidation,

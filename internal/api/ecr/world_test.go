@@ -270,7 +270,7 @@ func same(t *testing.T, got, want any) {
 		types.LifecyclePolicyPreviewResult{}, types.LifecyclePolicyRuleAction{}, types.LifecyclePolicyPreviewSummary{}, types.TransitioningImageTotalCount{},
 		types.ImageTagMutabilityExclusionFilter{}, types.AuthorizationData{}, types.ReplicationConfiguration{},
 		sdk.DescribeRegistryOutput{}, sdk.PutImageTagMutabilityOutput{}, sdk.PutImageScanningConfigurationOutput{},
-		sdk.UploadLayerPartOutput{}, sdk.CompleteLayerUploadOutput{}, sdk.BatchGetImageOutput{}, sdk.BatchDeleteImageOutput{},
+		sdk.UploadLayerPartOutput{}, sdk.CompleteLayerUploadOutput{}, sdk.BatchGetImageOutput{}, sdk.BatchDeleteImageOutput{}, sdk.UpdateImageStorageClassOutput{},
 		sdk.BatchCheckLayerAvailabilityOutput{},
 	)); diff != "" {
 		t.Fatalf("-want +got:\n%s", diff)
