@@ -278,6 +278,37 @@ var acts = []act{
 			return err
 		})
 	}},
+	{name: "an image archived and brought back", prepare: func(c *client) error {
+		err := pushed(c)
+		if err == nil {
+			err = c.puts(c.image(""), "a")
+		}
+		if err == nil {
+			err = c.puts(signature(digest.Of(digest.SHA256, c.image(""))))
+		}
+		return err
+	}, do: func(c *client) error {
+		for _, move := range []func(context.Context, registry.RepositoryKey, registry.Asked) (registry.Image, error){c.ArchiveImage, c.RestoreImage} {
+			err := c.again(func() error {
+				_, err := move(c.ctx, c.k, registry.Asked{Tag: "a"})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, tags: "a"},
+	{name: "an archived image put again", prepare: func(c *client) error {
+		err := pushed(c)
+		if err == nil {
+			err = c.puts(c.image(""), "a")
+		}
+		if err == nil {
+			_, err = c.ArchiveImage(c.ctx, c.k, registry.Asked{Tag: "a"})
+		}
+		return err
+	}, do: func(c *client) error { return c.puts(c.image(""), "a") }, tags: "a"},
 	{name: "a repository deleted", prepare: func(c *client) error {
 		if err := pushed(c); err != nil {
 			return err

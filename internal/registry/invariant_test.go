@@ -130,7 +130,7 @@ func (b *breakable) heal() {
 var far = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // check reads all that some repositories have and fails for each of the
-// invariants I1, I2 and I3 (docs/ARCHITECTURE.md) that does not hold.
+// invariants I1, I2, I3 and I8 (docs/ARCHITECTURE.md) that does not hold.
 func (w *world) check(keys ...registry.RepositoryKey) {
 	w.t.Helper()
 	w.must(w.meta.View(w.ctx, func(tx meta.Tx) error {
@@ -207,8 +207,12 @@ func (w *world) checkImage(tx meta.Tx, r meta.Repository, i meta.Image) error {
 		}
 	}
 	for _, d := range m.RequiredChildren() {
-		if _, err := tx.Image(r.ID, meta.Reference{Digest: d}); err != nil {
+		child, err := tx.Image(r.ID, meta.Reference{Digest: d})
+		if err != nil {
 			w.t.Errorf("I1: %s has no child %s: %v", i.Digest, d, err)
+		}
+		if child.Archived && !i.Archived {
+			w.t.Errorf("I8: %s is not archived, its child %s is", i.Digest, d)
 		}
 	}
 	return nil

@@ -103,6 +103,34 @@ func TestRulesHoldAmongSeveralWriters(t *testing.T) {
 		}
 	})
 
+	t.Run("an index and the archiving of its child", func(t *testing.T) {
+		k := w.create("archived-children")
+		for i := range rounds {
+			child := w.put(k, w.image(k, fmt.Sprint("child", i)))
+			top := index(child.Digest)
+			archive := func(d digest.Digest) func() error {
+				return func() error {
+					_, err := w.ArchiveImage(w.ctx, k, byDigest(d))
+					return err
+				}
+			}
+			putErr, archiveErr := both(put(k, top, "top"), archive(child.Digest))
+			only(t, putErr, fault.ChildrenNotFound)
+			only(t, archiveErr, fault.ImageBound)
+			if (putErr == nil) == (archiveErr == nil) {
+				t.Errorf("round %d: put %v, archive %v", i, putErr, archiveErr)
+			}
+			if putErr != nil {
+				continue
+			}
+			w.must(archive(digest.Of(digest.SHA256, top))())
+			putErr, archiveErr = both(put(k, top, "top"), archive(child.Digest))
+			only(t, putErr)
+			only(t, archiveErr, fault.ImageBound)
+		}
+		w.check(k)
+	})
+
 	t.Run("the quota of repositories", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 10 {
