@@ -15,11 +15,11 @@ the repository that is named, or of all that have a policy. It prints a line for
 each image that a rule selects, and what became of it.
 
   expired                   it is gone, with its tags
+  archived                  it is kept, and not given out until it is restored
   selected                  it would be acted on; with --dry-run nothing is
-  changed meanwhile         it was tagged, pulled or signed since; the next run decides
+  changed meanwhile         it was tagged, pulled, archived or signed since; the next run decides
   kept by another           an index or a registered image needs it
   its subject was left      a signature stays with what it signs
-  not archived              there is no archive here; it stays where it is
 
 With --dry-run and --policy the policy of a file is tried in the place of the
 repository's own. No more than 10000 lines are printed of one repository.`
@@ -112,6 +112,7 @@ type lifecycleTotal struct {
 	Images       int       `json:"images"`
 	Selected     int       `json:"selected"`
 	Expired      int       `json:"expired"`
+	Archived     int       `json:"archived"`
 	Results      []outcome `json:"results"`
 }
 
@@ -187,6 +188,7 @@ func (s *session) runOne(ctx context.Context, p policyRow, dry bool, text string
 			Images   int    `json:"imageCount"`
 			Selected int    `json:"selectedCount"`
 			Expired  int    `json:"expiredCount"`
+			Archived int    `json:"archivedCount"`
 			Results  []struct {
 				Digest   string   `json:"imageDigest"`
 				Tags     []string `json:"imageTags"`
@@ -205,11 +207,12 @@ func (s *session) runOne(ctx context.Context, p policyRow, dry bool, text string
 			total.Selected += out.Selected
 		} else {
 			total.Images += out.Expired // those that are left are counted by the next call
-			total.Selected += out.Expired
+			total.Selected += out.Expired + out.Archived
 		}
 		total.Expired += out.Expired
+		total.Archived += out.Archived
 		for _, r := range out.Results {
-			if complete || r.Outcome == "expired" {
+			if complete || r.Outcome == "expired" || r.Outcome == "archived" {
 				total.Results = append(total.Results, outcome{
 					out.Account, p.Region, p.Repository, r.Digest, append([]string{}, r.Tags...), timeOf(seconds(r.PushedAt)), r.Priority, r.Action, r.Outcome,
 				})
@@ -237,7 +240,7 @@ func (s *session) showTotal(total lifecycleTotal, dry bool) error {
 		s.note("%s %s would be acted on. Nothing was changed.", counted(total.Selected, "image"), of)
 		return nil
 	}
-	s.note("%s %s expired, %d left.", counted(total.Expired, "image"), of, total.Selected-total.Expired)
+	s.note("%s %s expired, %d archived, %d left.", counted(total.Expired, "image"), of, total.Archived, total.Selected-total.Expired-total.Archived)
 	return nil
 }
 

@@ -77,6 +77,32 @@ func TestLifecyclePoliciesAreTriedRunAndListed(t *testing.T) {
 	}
 }
 
+func TestARunArchives(t *testing.T) {
+	s := newShell(t)
+	s.pushes("one")
+	s.setLifecycle("one", strings.Replace(keepTwo, `"expire"`, `"transition","targetStorageClass":"archive"`, 1))
+	for _, want := range []lifecycleTotal{{Repositories: 1, Images: 4, Selected: 2, Archived: 2}, {Repositories: 1, Images: 4}} {
+		var total lifecycleTotal
+		s.json(&total, "lifecycle", "run")
+		if len(total.Results) != want.Archived {
+			t.Errorf("printed %+v", total.Results)
+		}
+		for _, o := range total.Results {
+			if o.Action != "transition" || o.Outcome != "archived" {
+				t.Errorf("printed %+v", o)
+			}
+		}
+		total.Results = nil
+		if diff := cmp.Diff(want, total); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	events := s.ok("audit", "--action=ecr:PolicyExecutionEvent", "--json")
+	if strings.Count(events, "PolicyExecutionEvent") != 1 || strings.Count(events, "lifecycleEventImage\"") != 2 || !strings.Contains(events, `"action":"transition"`) {
+		t.Errorf("in the trail:\n%s", events)
+	}
+}
+
 func TestLifecycleCommandsThatAreWrong(t *testing.T) {
 	s := newShell(t)
 	s.pushes("one")

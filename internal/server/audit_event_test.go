@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,13 @@ func TestWhatIsInTheTrail(t *testing.T) {
 			`Root ecr:BatchGetImage MANIFEST_UNKNOWN on repository/some/app {"repositoryName":"some/app","imageTag":"2"}`}},
 		{"a layer with a wrong password", func() { s.Do(wrong, "GET", "/v2/some/app/blobs/"+digest, nil) }, []string{
 			`Unknown ecr:GetDownloadUrlForLayer UNAUTHORIZED`}},
+		{"an image is archived", func() {
+			_, _ = s.ECR().UpdateImageStorageClass(t.Context(), &ecr.UpdateImageStorageClassInput{
+				RepositoryName: aws.String("some/app"), ImageId: &ecrtypes.ImageIdentifier{ImageTag: aws.String("1")}, TargetStorageClass: ecrtypes.TargetStorageClassArchive,
+			})
+		}, []string{`Root ecr:UpdateImageStorageClass on repository/some/app {"imageId":{"imageTag":"1"},"repositoryName":"some/app","targetStorageClass":"ARCHIVE"}`}},
+		{"a pull of it", func() { s.Do(login, "GET", "/v2/some/app/manifests/1", nil) }, []string{
+			`Root ecr:BatchGetImage MANIFEST_UNKNOWN on repository/some/app {"repositoryName":"some/app","imageTag":"1"}`}},
 		{"a deletion", func() { s.Do(login, "DELETE", "/v2/some/app/manifests/"+digest, nil) }, []string{
 			`Root ecr:BatchDeleteImage on repository/some/app {"repositoryName":"some/app","imageDigest":"` + digest + `"}`}},
 		{"an upload that is cancelled", func() {

@@ -85,7 +85,7 @@ const (
 	tagsOfEvent = 500
 )
 
-// executionOf tells what expired, and what was to expire and could not.
+// executionOf tells on what a policy acted, and on what it was to and could not.
 func executionOf(x lifecycle.Execution) executed {
 	out := executed{
 		RepositoryName: string(x.Key.Name), Actions: []executedAction{},
@@ -103,7 +103,7 @@ func executionOf(x lifecycle.Execution) executed {
 		}
 		acted[r.Priority] = true
 		switch r.Outcome {
-		case lifecycle.Expired:
+		case lifecycle.Expired, lifecycle.Archived: // the rule says which
 			out.Actions = append(out.Actions, a)
 			continue
 		case lifecycle.Kept:

@@ -15,10 +15,11 @@ import (
 var told = words(`
 	RegistryId RepositoryName RepositoryNames ResourceArn ResourceName
 	ImageTag ImageDigest ImageIds ImageId Image ImageManifestMediaType LayerDigest LayerDigests UploadId
+	TargetStorageClass ImageStatus
 	ImageTagMutability ImageScanningConfiguration ScanOnPush EncryptionConfiguration EncryptionType KmsKey Force
 	Name Scope TagKeys Tags Key
 	ServiceName Power Scale Label Digest IsDisabled
-	DryRun Region Complete ImageCount SelectedCount ExpiredCount EvaluatedAt
+	DryRun Region Complete ImageCount SelectedCount ExpiredCount ArchivedCount EvaluatedAt
 	AccountId AccountName AccountAlias Principal PrincipalArn PolicySourceArn Action ActionNames Resource ResourceArns
 	UserName NewUserName GroupName NewGroupName RoleName RoleArn RoleSessionName SourceIdentity DurationSeconds
 	PolicyArn PolicyArns Arn PolicyName VersionId SetAsDefault Path NewPath PathPrefix PermissionsBoundary

@@ -122,7 +122,7 @@ func reportOut(r lifecycle.Report, dry, complete bool) *lighteragemodel.RunLifec
 	out := &lighteragemodel.RunLifecyclePolicyResponse{
 		AccountId: new(string(r.Key.Registry.Account)), Region: new(string(r.Key.Registry.Region)), RepositoryName: new(string(r.Key.Name)),
 		DryRun: &dry, Complete: &complete, EvaluatedAt: since(r.At), ImageCount: new(int32(r.Images)),
-		SelectedCount: new(int32(len(r.Results))), ExpiredCount: new(int32(r.Count(lifecycle.Expired))),
+		SelectedCount: new(int32(len(r.Results))), ExpiredCount: new(int32(r.Count(lifecycle.Expired))), ArchivedCount: new(int32(r.Count(lifecycle.Archived))),
 		Results: []lighteragemodel.LifecycleResult{},
 	}
 	room := tagsRoom

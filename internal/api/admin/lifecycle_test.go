@@ -59,6 +59,7 @@ type ran struct {
 	Images     int     `json:"imageCount"`
 	Selected   int     `json:"selectedCount"`
 	Expired    int     `json:"expiredCount"`
+	Archived   int     `json:"archivedCount"`
 	Results    []struct {
 		Digest   string   `json:"imageDigest"`
 		Tags     []string `json:"imageTags"`
@@ -85,7 +86,7 @@ func TestALifecyclePolicyIsTriedAndRun(t *testing.T) {
 	check := func(out ran, dry bool, images, expired int, lines ...string) {
 		t.Helper()
 		if out.Account != string(home) || out.Region != region || out.Repository != "team/app" || out.DryRun != dry || !out.Complete || out.At == 0 ||
-			out.Images != images || out.Selected != len(lines) || out.Expired != expired {
+			out.Images != images || out.Selected != len(lines) || out.Expired+out.Archived != expired {
 			t.Errorf("ran %+v", out)
 		}
 		if diff := cmp.Diff(lines, out.lines()); diff != "" {
@@ -107,6 +108,12 @@ func TestALifecyclePolicyIsTriedAndRun(t *testing.T) {
 	out = ran{}
 	w.must(w.root.Call(w.ctx, "RunLifecyclePolicy", map[string]any{"repositoryName": "team/app", "accountId": home, "region": region}, &out))
 	check(out, false, 2, 0)
+	w.must(w.lifecycle.Put(w.ctx, k, strings.Replace(strings.Replace(keepTwo, `"countNumber":2`, `"countNumber":1`, 1), `"expire"`, `"transition","targetStorageClass":"archive"`, 1)))
+	out = ran{}
+	w.must(w.root.Call(w.ctx, "RunLifecyclePolicy", in, &out))
+	if check(out, false, 2, 1, "v2 7 transition archived"); out.Archived != 1 {
+		t.Errorf("archived are %d", out.Archived)
+	}
 }
 
 func TestRunsThatAreRefused(t *testing.T) {

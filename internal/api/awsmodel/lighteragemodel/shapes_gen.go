@@ -109,6 +109,7 @@ type RunLifecyclePolicyResponse struct {
 	ImageCount     *int32
 	SelectedCount  *int32
 	ExpiredCount   *int32
+	ArchivedCount  *int32
 	Results        []LifecycleResult
 }
 

@@ -102,6 +102,7 @@ var (
 		{Name: "imageCount", Shape: shapeInteger},
 		{Name: "selectedCount", Shape: shapeInteger},
 		{Name: "expiredCount", Shape: shapeInteger},
+		{Name: "archivedCount", Shape: shapeInteger},
 		{Name: "results", Shape: shapeLifecycleResultList},
 	}}
 	shapeSecret                  = &awsmodel.Shape{Name: "Secret", Kind: awsmodel.String, Secret: true}
