@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/api/awsmodel"
@@ -23,8 +24,8 @@ type Plan struct {
 	Key     *Plan          // of a map
 	Elem    *Plan          // of a list or map
 
-	pattern *regexp.Regexp // nil: none
-	relaxed bool           // constraints of this very value are not checked
+	pattern func() *regexp.Regexp // nil: none
+	relaxed bool                  // constraints of this very value are not checked
 }
 
 var (
@@ -44,7 +45,9 @@ var scalars = map[awsmodel.Kind]reflect.Kind{
 
 // Compile joins a shape and a type. relax holds the paths of members whose own
 // constraints are not checked, as "imageIds.member.imageTag"; one that leads
-// nowhere is an error, as is a type that is not the shape's.
+// nowhere is an error, as is a type that is not the shape's. A pattern is read
+// when a value is first held against it, because to read all of a server's
+// takes as long as the rest of its start: one that cannot be read panics then.
 func Compile(shape *awsmodel.Shape, typ reflect.Type, relax ...string) (*Plan, error) {
 	c := compiler{relax: map[string]bool{}}
 	for _, path := range relax {
@@ -80,14 +83,19 @@ func (c *compiler) plan(shape *awsmodel.Shape, typ reflect.Type, path string) (*
 		}
 	case awsmodel.String:
 		if shape.Pattern != "" {
-			// Whole: as a search, Lightsail's ^a|b$ would accept "ab!!!".
-			p.pattern, err = regexp.Compile(`^(?:` + cmp.Or(shape.Match, shape.Pattern) + `)$`)
+			p.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(whole(shape)) })
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("shape %s: %w", shape.Name, err)
 	}
 	return p, nil
+}
+
+// whole is the shape's pattern for whole values: as a search, Lightsail's ^a|b$
+// would accept "ab!!!".
+func whole(shape *awsmodel.Shape) string {
+	return `^(?:` + cmp.Or(shape.Match, shape.Pattern) + `)$`
 }
 
 // MaxMembers is the most members that a structure may have: a decoder's set of

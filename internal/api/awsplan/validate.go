@@ -116,7 +116,7 @@ func (p *Plan) violatedItself(v reflect.Value) *Violation {
 		return &Violation{Rule: tooSmall, Limit: *s.Min, Shape: s, Value: inShort(s, v)}
 	case s.Max != nil && size > *s.Max:
 		return &Violation{Rule: tooLarge, Limit: *s.Max, Shape: s, Value: inShort(s, v)}
-	case p.pattern != nil && !p.pattern.MatchString(v.String()):
+	case p.pattern != nil && !p.pattern().MatchString(v.String()):
 		return &Violation{Rule: MatchPattern, Shape: s, Value: inShort(s, v)}
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, v.String()):
 		return &Violation{Rule: EnumSet, Shape: s, Value: inShort(s, v)}

@@ -1,0 +1,4 @@
+package awsplan
+
+// Whole is the pattern that values of a shape are held against, for tests.
+var Whole = whole
