@@ -30,12 +30,9 @@ const (
 // newClient returns the client that issuers are asked with. It is this
 // package's alone: each request's context says where the provider's URL leads.
 func newClient(c Config) (*http.Client, error) {
-	roots, err := x509.SystemCertPool()
+	roots, err := roots(c.CAs)
 	if err != nil {
-		return nil, fmt.Errorf("read the machine's CA certificates: %w", err)
-	}
-	if len(c.CAs) > 0 && !roots.AppendCertsFromPEM(c.CAs) {
-		return nil, errors.New("there is no CA certificate in the PEM that is given for OpenID Connect issuers")
+		return nil, err
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -54,6 +51,23 @@ func newClient(c Config) (*http.Client, error) {
 		DisableKeepAlives: true,
 	}
 	return &http.Client{Transport: careful{transport, c.listed}, CheckRedirect: sameHost, Timeout: fetchTime}, nil
+}
+
+// roots returns the machine's CA certificates and those in the PEM. Nil is the
+// machine's alone, which are then read when they are first needed: to read them
+// takes as long as all the rest of a start.
+func roots(pem []byte) (*x509.CertPool, error) {
+	if len(pem) == 0 {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("read the machine's CA certificates: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("there is no CA certificate in the PEM that is given for OpenID Connect issuers")
+	}
+	return pool, nil
 }
 
 // listed reports whether the operator lets the host be at a private address.
