@@ -21,6 +21,9 @@ var migrations embed.FS
 // migrate brings the schema up to date and draws the store's identity, once.
 // A schema that is newer is left as it is, or refused.
 func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string) error {
+	if current(ctx, db) {
+		return nil
+	}
 	source, err := fs.Sub(migrations, "migrations/"+folder)
 	if err != nil {
 		return err
@@ -57,4 +60,14 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder stri
 		return fmt.Errorf("store the identity: %w", err)
 	}
 	return nil
+}
+
+// current reports whether there is nothing to do, as at nearly every start: the
+// schema is this program's and the store has its identity. Any error is for the
+// long way to meet, the first of all stores' having no table.
+func current(ctx context.Context, db *sql.DB) bool {
+	var version, needs, identities int
+	err := db.QueryRowContext(ctx, `SELECT (SELECT MAX(version_id) FROM goose_db_version), (SELECT min_binary FROM schema), (SELECT COUNT(*) FROM store)`).
+		Scan(&version, &needs, &identities)
+	return err == nil && version == binary && needs <= binary && identities == 1
 }

@@ -37,7 +37,9 @@ type sqliteEngine struct {
 	readers    *readerPool
 	checkpoint *checkpointer
 	log        *slog.Logger
-	conns      []*sqliteConn
+
+	mu    sync.Mutex
+	conns []*sqliteConn
 }
 
 // OpenSQLite opens the database file, makes it if it is not there, and brings
@@ -53,7 +55,11 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxIdleConns(-1) // the connections in use are held; no others are kept
-	e := &sqliteEngine{db: db, readers: newReaderPool(), log: o.logger()}
+	e := &sqliteEngine{db: db, log: o.logger()}
+	e.readers = newReaderPool(func(ctx context.Context) (*reader, error) {
+		c, err := e.conn(ctx, o, "PRAGMA query_only = 1", "PRAGMA cache_size = -2048")
+		return &reader{c}, err
+	})
 	if err := e.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
 	}
@@ -68,13 +74,6 @@ func (e *sqliteEngine) open(ctx context.Context, o Options) error {
 	}
 	if err := migrate(ctx, e.db, goose.DialectSQLite3, "sqlite"); err != nil {
 		return err
-	}
-	for range readers {
-		c, err := e.conn(ctx, o, "PRAGMA query_only = 1", "PRAGMA cache_size = -2048")
-		if err != nil {
-			return err
-		}
-		e.readers.put(&reader{c})
 	}
 	last, err := e.conn(ctx, o)
 	if err != nil {
@@ -96,13 +95,15 @@ func (e *sqliteEngine) conn(ctx context.Context, o Options, pragmas ...string) (
 	if err != nil {
 		return nil, err
 	}
-	c := &sqliteConn{conn, &sqliteSession{clock: o.Clock, statements: map[string]driver.Stmt{}}}
-	e.conns = append(e.conns, c)
 	for _, pragma := range pragmas {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
-			return nil, fmt.Errorf("%s: %w", pragma, err)
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
 		}
 	}
+	c := &sqliteConn{conn, &sqliteSession{clock: o.Clock, statements: map[string]driver.Stmt{}}}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conns = append(e.conns, c)
 	return c, nil
 }
 
@@ -201,14 +202,22 @@ func (e *sqliteEngine) emptyLog() bool {
 }
 
 // readerPool lends the readers, the last used first: its page cache and
-// statements are warm, and readers that few need at once stay small.
+// statements are warm. A reader is opened when all that there are are lent, so
+// that a start opens one, and what few need at once stays small.
 type readerPool struct {
-	idle  chan struct{} // a token for each reader in the stack
+	open  func(context.Context) (*reader, error)
+	idle  chan struct{} // a token for each reader that is in the stack or not yet opened
 	mu    sync.Mutex
 	stack []*reader
 }
 
-func newReaderPool() *readerPool { return &readerPool{idle: make(chan struct{}, readers)} }
+func newReaderPool(open func(context.Context) (*reader, error)) *readerPool {
+	p := &readerPool{open: open, idle: make(chan struct{}, readers)}
+	for range readers {
+		p.idle <- struct{}{}
+	}
+	return p
+}
 
 func (p *readerPool) take(ctx context.Context) (*reader, error) {
 	select {
@@ -220,12 +229,29 @@ func (p *readerPool) take(ctx context.Context) (*reader, error) {
 			return nil, ctx.Err()
 		}
 	}
+	if r := p.pop(); r != nil {
+		return r, nil
+	}
+	// The connection outlives the request that is the first to need it.
+	r, err := p.open(context.WithoutCancel(ctx))
+	if err != nil {
+		p.idle <- struct{}{}
+		return nil, fmt.Errorf("%w: open a reader: %w", meta.ErrUnavailable, err)
+	}
+	return r, nil
+}
+
+// pop returns nil if no reader is in the stack.
+func (p *readerPool) pop() *reader {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := len(p.stack) - 1
+	if last < 0 {
+		return nil
+	}
 	r := p.stack[last]
 	p.stack = p.stack[:last]
-	return r, nil
+	return r
 }
 
 func (p *readerPool) put(r *reader) {
