@@ -118,31 +118,29 @@ func lockAsked(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id A
 	return resolve(tx, key, repository, id, TagsPerImageShown)
 }
 
-// deleteImage removes an image and everything that only it kept.
+// deleteImage removes an image and everything that only it kept. It looks for
+// the indexes that keep it only when told of some.
 func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image) error {
-	parents, err := tx.Parents(i.ID, parentsShown)
-	if err != nil {
-		return err
-	}
-	if len(parents) > 0 {
-		f := imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
-		for _, p := range parents {
-			f.Digests = append(f.Digests, string(p.Digest))
-		}
-		return f
-	}
 	now, err := tx.Now()
 	if err != nil {
 		return err
 	}
 	err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
-	if errors.Is(err, meta.ErrReferenced) { // an index that came meanwhile, or a registered image
-		return imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
-	}
 	if errors.Is(err, meta.ErrNotFound) { // somebody else was faster
 		return imageFault(fault.ImageNotFound, key, Reference{Digest: i.Digest})
 	}
-	return err
+	if !errors.Is(err, meta.ErrReferenced) {
+		return err
+	}
+	parents, err := tx.Parents(i.ID, parentsShown)
+	if err != nil {
+		return err
+	}
+	f := imageFault(fault.ImageReferenced, key, Reference{Digest: i.Digest})
+	for _, p := range parents { // none: a registered image keeps it
+		f.Digests = append(f.Digests, string(p.Digest))
+	}
+	return f
 }
 
 // DeleteTag removes a tag alone, as OCI asks. RepositoryNotFound,
@@ -165,11 +163,10 @@ func (c *Catalogue) DeleteTag(ctx context.Context, by string, key RepositoryKey,
 // ImageNotFound, ImageReferenced.
 func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKey, ref Reference) error {
 	return storeFault(key, c.Meta.Update(ctx, func(tx meta.Tx) error {
-		r, err := live(tx, key, meta.NoLock)
-		if err != nil {
-			return err
+		i, err := tx.FindImage(key, ref)
+		if errors.Is(err, meta.ErrNotFound) { // perhaps it is archived
+			i, err = anyImage(tx, key, ref)
 		}
-		i, err := tx.Image(r.ID, ref)
 		if errors.Is(err, meta.ErrNotFound) {
 			return imageFault(fault.ImageNotFound, key, ref)
 		}
@@ -178,4 +175,13 @@ func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKe
 		}
 		return c.deleteImage(tx, by, key, i)
 	}))
+}
+
+// anyImage finds an image of any status. ErrNotFound, RepositoryNotFound.
+func anyImage(tx meta.Tx, key RepositoryKey, ref Reference) (Image, error) {
+	r, err := live(tx, key, meta.NoLock)
+	if err != nil {
+		return Image{}, err
+	}
+	return tx.Image(r.ID, ref)
 }

@@ -12,7 +12,10 @@ const activeParent = `SELECT 1 FROM image_child c JOIN image a ON a.id = c.paren
 // ArchiveImage locks the image as DeleteImage does: an index that comes to list
 // it waits for that lock, and one that is brought back for it too.
 func (t *tx) ArchiveImage(id meta.ImageID, at time.Time) error {
-	_, image, err := t.lockImage(id)
+	if err := t.LockImage(id); err != nil {
+		return err
+	}
+	image, err := t.ImageOf(id)
 	if err != nil || image.Archived {
 		return err
 	}

@@ -226,85 +226,93 @@ func (t *tx) keeps(sql string, id meta.ImageID, kept int64) error {
 	return t.failed
 }
 
-// LockImage locks an image as DeleteImage does.
+// LockImage locks an image and its tags, tags first as PutTag does. Under the
+// lock of the image nothing comes to it.
 func (t *tx) LockImage(id meta.ImageID) error {
 	if !t.session.locks() {
 		return nil
 	}
-	_, _, err := t.lockImage(id)
+	if _, err := t.has(`SELECT 1 FROM tag t WHERE t.image_id = ?1 ORDER BY t.name FOR UPDATE`, id); err != nil {
+		return err
+	}
+	found, err := t.has(`SELECT 1 FROM image i WHERE i.id = ?1 FOR UPDATE`, id)
+	if err == nil && !found {
+		return meta.ErrNotFound
+	}
 	return err
 }
 
-// DeleteImage removes an image that nothing keeps.
+// What goes with an image.
+const (
+	dropTags       = `DELETE FROM tag WHERE image_id = ?1`
+	dropLayers     = `DELETE FROM image_layer WHERE image_id = ?1`
+	dropChildren   = `DELETE FROM image_child WHERE parent_id = ?1`
+	dropPull       = `DELETE FROM image_pull WHERE image_id = ?1`
+	dropAnnotation = `DELETE FROM image_annotation WHERE image_id = ?1`
+	dropManifest   = `DELETE FROM manifest WHERE image_id = ?1`
+)
+
+// DeleteImage removes an image that nothing keeps. It asks once what the image
+// has, and leaves out the statements about the rest.
 func (t *tx) DeleteImage(id meta.ImageID, by string, due time.Time) error {
-	tags, image, err := t.lockImage(id)
-	if err != nil {
+	if err := t.LockImage(id); err != nil {
 		return err
 	}
-	kept, err := t.has(`SELECT 1 FROM image_child WHERE child_id = ?1 UNION ALL SELECT 1 FROM registered_image WHERE image_id = ?1 LIMIT 1`, id)
+	var repository, usage int64
+	var kept, index, pulled, annotated bool
+	err := t.row(func(r *row) {
+		repository, usage = r.int(0), r.int(1)
+		kept, index, pulled, annotated = r.bool(2), r.bool(3), r.bool(4), r.bool(5)
+	}, `SELECT i.repository_id, i.usage_bytes,
+		CASE WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.child_id = i.id)
+			OR EXISTS (SELECT 1 FROM registered_image g WHERE g.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.parent_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM image_pull p WHERE p.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM image_annotation a WHERE a.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END
+		FROM image i WHERE i.id = ?1`, id)
 	if err != nil {
 		return err
 	}
 	if kept {
 		return meta.ErrReferenced
 	}
-	for _, tag := range tags {
-		if err := t.addTagChange(image.Repository, tag, image.Digest, "", by); err != nil {
-			return err
-		}
+	tags, err := t.forgetTags(id, by)
+	if err != nil {
+		return err
 	}
-	if _, err := t.exec(`INSERT INTO review (subject, of_id, due)
-		SELECT CAST(?2 AS BIGINT), layer_id, CAST(?3 AS BIGINT) FROM image_layer WHERE image_id = ?1`, id, meta.LayerSubject, due); err != nil {
+	layers, err := t.exec(`INSERT INTO review (subject, of_id, due)
+		SELECT CAST(?2 AS BIGINT), layer_id, CAST(?3 AS BIGINT) FROM image_layer WHERE image_id = ?1`, id, meta.LayerSubject, due)
+	if err != nil {
 		return err
 	}
 	// A child of an index that was pushed to Lightsail is kept by nothing else.
-	if _, err := t.exec(`INSERT INTO review (subject, of_id, due)
-		SELECT CAST(?2 AS BIGINT), c.child_id, CAST(?3 AS BIGINT) FROM image_child c
-		JOIN image i ON i.id = c.parent_id JOIN repository r ON r.id = i.repository_id JOIN registry g ON g.id = r.registry_id
-		WHERE c.parent_id = ?1 AND g.space = ?4`, id, meta.ImageSubject, due, meta.Lightsail); err != nil {
-		return err
-	}
-	usage, err := t.number(`SELECT usage_bytes FROM image WHERE id = ?1`, id)
-	if err != nil {
-		return err
-	}
-	if err := t.removeImage(id); err != nil {
-		return err
-	}
-	return t.changeUsage(image.Repository, -1, -usage)
-}
-
-// lockImage locks an image and its tags, tags first as PutTag does, and
-// returns them. Under the lock of the image no tag can come.
-func (t *tx) lockImage(id meta.ImageID) ([]string, meta.Image, error) {
-	if t.session.locks() {
-		if _, err := t.has(`SELECT 1 FROM tag t WHERE t.image_id = ?1 ORDER BY t.name FOR UPDATE`, id); err != nil {
-			return nil, meta.Image{}, err
-		}
-		if _, err := t.has(`SELECT 1 FROM image i WHERE i.id = ?1 FOR UPDATE`, id); err != nil {
-			return nil, meta.Image{}, err
+	if index {
+		if _, err := t.exec(`INSERT INTO review (subject, of_id, due)
+			SELECT CAST(?2 AS BIGINT), c.child_id, CAST(?3 AS BIGINT) FROM image_child c
+			JOIN image i ON i.id = c.parent_id JOIN repository r ON r.id = i.repository_id JOIN registry g ON g.id = r.registry_id
+			WHERE c.parent_id = ?1 AND g.space = ?4`, id, meta.ImageSubject, due, meta.Lightsail); err != nil {
+			return err
 		}
 	}
-	image, err := t.ImageOf(id)
-	if err != nil {
-		return nil, meta.Image{}, err
+	drop := []string{dropManifest}
+	for _, d := range []struct {
+		has bool
+		sql string
+	}{{tags > 0, dropTags}, {layers > 0, dropLayers}, {index, dropChildren}, {pulled, dropPull}, {annotated, dropAnnotation}} {
+		if d.has {
+			drop = append(drop, d.sql)
+		}
 	}
-	var tags []string
-	err = t.rows(func(r *row) { tags = append(tags, r.text(0)) }, `SELECT name FROM tag WHERE image_id = ?1 ORDER BY name`, id)
-	return tags, image, err
+	if err := t.removeImage(id, drop); err != nil {
+		return err
+	}
+	return t.changeUsage(meta.RepositoryID(repository), -1, -usage)
 }
 
 // removeImage removes an image's rows. What still keeps the image makes it
 // ErrReferenced, and fails the transaction.
-func (t *tx) removeImage(id meta.ImageID) error {
-	for _, sql := range []string{
-		`DELETE FROM tag WHERE image_id = ?1`,
-		`DELETE FROM image_layer WHERE image_id = ?1`,
-		`DELETE FROM image_child WHERE parent_id = ?1`,
-		`DELETE FROM image_pull WHERE image_id = ?1`,
-		`DELETE FROM image_annotation WHERE image_id = ?1`,
-		`DELETE FROM manifest WHERE image_id = ?1`,
-	} {
+func (t *tx) removeImage(id meta.ImageID, drop []string) error {
+	for _, sql := range drop {
 		if _, err := t.exec(sql, id); err != nil {
 			return err
 		}

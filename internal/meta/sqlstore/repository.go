@@ -209,8 +209,9 @@ func (t *tx) purgeImages(id meta.RepositoryID, limit int, _ time.Time) (int, err
 	if err != nil {
 		return 0, err
 	}
+	all := []string{dropTags, dropLayers, dropChildren, dropPull, dropAnnotation, dropManifest}
 	for _, image := range images {
-		if err := t.removeImage(meta.ImageID(image)); err != nil && !errors.Is(err, meta.ErrNotFound) {
+		if err := t.removeImage(meta.ImageID(image), all); err != nil && !errors.Is(err, meta.ErrNotFound) {
 			return 0, err
 		}
 	}

@@ -154,6 +154,17 @@ func (t *tx) addTagChange(repository meta.RepositoryID, tag string, from, to dig
 	return err
 }
 
+// forgetTags records that an image loses its tags, and returns how many it has.
+func (t *tx) forgetTags(id meta.ImageID, by string) (int64, error) {
+	now, err := t.Now()
+	if err != nil {
+		return 0, err
+	}
+	return t.exec(`INSERT INTO tag_history (repository_id, name, old_digest, changed_by, changed_at)
+		SELECT t.repository_id, t.name, i.digest, CAST(?2 AS TEXT), CAST(?3 AS BIGINT) FROM tag t JOIN image i ON i.id = t.image_id
+		WHERE t.image_id = ?1 ORDER BY t.name`, id, by, now)
+}
+
 // TagHistory lists newest first.
 func (t *tx) TagHistory(repository meta.RepositoryID, tag name.Tag, limit int) ([]meta.TagChange, error) {
 	var found []meta.TagChange
