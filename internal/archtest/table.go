@@ -85,6 +85,7 @@ var table = []row{
 	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
 
 	{"internal/archtest", nil},
+	{"internal/testkit/apart", nil},
 	{"internal/testkit", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/api/apitest", "internal/config", "internal/worker", "internal/server"}},
 }
 
@@ -134,7 +135,7 @@ var fileCalls = []string{
 }
 
 // free are the packages beside the product, which the places do not bind.
-var free = []string{"internal/archtest", "internal/testkit", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest", "internal/seal/awskms/kmstest", "internal/certificate/acmetest"}
+var free = []string{"internal/archtest", "internal/testkit", "internal/testkit/apart", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest", "internal/seal/awskms/kmstest", "internal/certificate/acmetest"}
 
 // blank are the imports that may be made for their effect alone.
 var blank = map[string][]string{

@@ -3,44 +3,21 @@ package audit_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/lighterage/lighterage/internal/audit"
+	"github.com/lighterage/lighterage/internal/testkit/apart"
 )
 
-// limitFiles makes writes beyond n bytes of any file fail, as on a full disk:
-// the last one is short.
-func limitFiles(t *testing.T, n uint64) (restore func()) {
-	t.Helper()
-	signals := make(chan os.Signal, 64) // or the kernel's signal ends the process
-	signal.Notify(signals, unix.SIGXFSZ)
-	var was unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: n, Max: was.Max}); err != nil {
-		t.Fatal(err)
-	}
-	restore = func() {
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(func() {
-		restore()
-		signal.Stop(signals)
-	})
-	return restore
-}
-
 func TestAFullDiskIsToldAndBreaksNoLine(t *testing.T) {
+	if !apart.Run(t) {
+		return
+	}
 	dir := t.TempDir()
 	f := open(t, audit.FileConfig{Dir: dir})
-	restore := limitFiles(t, 10_000)
+	restore := apart.LimitFiles(t, 10_000)
 	var told, recorded int
 	for i := range 30 {
 		e := push("team/app")
@@ -100,6 +77,9 @@ func checkGap(t *testing.T, dir string, count int) {
 }
 
 func TestWithoutADescriptorTheTrailStaysWhole(t *testing.T) {
+	if !apart.Run(t) {
+		return
+	}
 	dir := t.TempDir()
 	f := open(t, audit.FileConfig{Dir: dir, MaxFile: 2 << 10, MaxTotal: 1 << 20})
 	record(t, f, push("a"))

@@ -206,7 +206,7 @@ func TestALineThatIsBeingWrittenIsNotSeen(t *testing.T) {
 // numbered and removed.
 func TestSearchWhileWritten(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, audit.FileConfig{Dir: dir, MaxFile: 8 << 10, MaxTotal: 64 << 10})
+	f := open(t, audit.FileConfig{Dir: dir, MaxFile: 8 << 10, MaxTotal: 1 << 20})
 	record(t, f, push("first"))
 	done := make(chan struct{})
 	go func() {

@@ -4,19 +4,21 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/testkit"
+	"github.com/lighterage/lighterage/internal/testkit/apart"
 )
 
 // TestNotReadyWithoutRoom fills the disk as far as this process can see: no
 // file of it may grow.
 func TestNotReadyWithoutRoom(t *testing.T) {
+	if !apart.Run(t) {
+		return
+	}
 	var log buffer
 	clock := &still{at: time.Now()}
 	s := testkit.Start(t, testkit.Clock(clock.now), testkit.Logger(slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &log), nil))))
@@ -27,7 +29,7 @@ func TestNotReadyWithoutRoom(t *testing.T) {
 		}
 	}
 	ready(200, "at first")
-	restore := limitFiles(t, 1000)
+	restore := apart.LimitFiles(t, 1000)
 	ready(200, "within a second it is the same answer")
 	clock.add(time.Second)
 	ready(503, "without room")
@@ -41,7 +43,7 @@ func TestNotReadyWithoutRoom(t *testing.T) {
 	clock.add(time.Second)
 	ready(200, "with room again")
 	clock.add(-10 * time.Second)
-	restore = limitFiles(t, 1000)
+	restore = apart.LimitFiles(t, 1000)
 	ready(503, "when the clock has gone back")
 	restore()
 	clock.add(time.Second)
@@ -82,25 +84,4 @@ func (c *still) add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
-}
-
-// limitFiles lets no file of this process grow beyond the size until restore
-// is called or the test ends. No test runs beside this one.
-func limitFiles(t *testing.T, size uint64) (restore func()) {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ)
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: old.Max}); err != nil {
-		t.Fatal(err)
-	}
-	restore = func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(restore)
-	return restore
 }

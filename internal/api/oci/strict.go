@@ -123,12 +123,12 @@ func (c *call) pageToken(position string) string {
 }
 
 // pagePosition takes such a token apart; none is the beginning.
-func (c *call) pagePosition(token string) (string, error) {
-	if token == "" {
+func (c *call) pagePosition(given string) (string, error) {
+	if given == "" {
 		return "", nil
 	}
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) <= bindingSize || c.pageToken(string(b[bindingSize:])) != token {
+	b, err := base64.RawURLEncoding.DecodeString(given)
+	if err != nil || len(b) <= bindingSize || c.pageToken(string(b[bindingSize:])) != given {
 		return "", fault.New(fault.PageTokenInvalid)
 	}
 	return string(b[bindingSize:]), nil

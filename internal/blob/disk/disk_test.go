@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 	"github.com/lighterage/lighterage/internal/blob/blobtest"
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/name"
+	"github.com/lighterage/lighterage/internal/testkit/apart"
 )
 
 func TestContract(t *testing.T) {
@@ -238,25 +238,17 @@ func TestALocationThatIsRefusedLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestNoRoom lowers the process's own limit of file sizes for a moment, which
-// fails a write in the middle as a full disk does.
+// TestNoRoom fails a write in the middle, as a full disk does.
 func TestNoRoom(t *testing.T) {
+	if !apart.Run(t) {
+		return
+	}
 	s := open(t, t.TempDir(), disk.Options{})
 	at, u := create(t, s, "")
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1000, Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
+	restore := apart.LimitFiles(t, 1000)
 	n, err := u.Write(bytes.Repeat([]byte("a"), 5000))
 	offset := u.Offset()
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	if !errors.Is(err, blob.ErrFull) || n != 1000 || offset != 1000 {
 		t.Fatalf("write: %d, %v, want 1000 and ErrFull; the offset is %d", n, err, offset)
 	}
