@@ -85,7 +85,7 @@ type ReferrerFilter struct {
 }
 
 // ImageTx reads and writes images. Only Annotations reads annotations: images
-// come without. A page that is filtered by status costs what it passes over too.
+// come without.
 type ImageTx interface {
 	// FindImage looks up an image that is not archived, in one statement,
 	// without the times at which it ever was. ErrNoRepository, ErrNotFound.

@@ -27,7 +27,8 @@ type LayerTx interface {
 	// With a lock, they are locked in the order of their digests.
 	Layers(repository RepositoryID, ds []digest.Digest, lock Lock) (map[digest.Digest]Layer, error)
 	// LayerHolders lists repositories of a registry and space that have a
-	// layer of the digest, at most limit.
+	// layer of the digest, at most limit, and fewer than there are if very many
+	// of other registries have it.
 	LayerHolders(registry name.RegistryID, space Space, d digest.Digest, limit int) ([]RepositoryKey, error)
 	// LayerOf returns the layer with the id. ErrNotFound.
 	LayerOf(id LayerID) (Layer, error)

@@ -29,7 +29,8 @@ type TagChange struct {
 type TagTx interface {
 	// Tag finds a tag. ErrNotFound.
 	Tag(repository RepositoryID, tag name.Tag) (Tag, error)
-	// Tags lists a repository's tags of images of the status by name.
+	// Tags lists a repository's tags of images of the status by name. A page
+	// costs those that it passes over too.
 	Tags(repository RepositoryID, status ImageStatus, page Page[name.Tag]) ([]Tag, error)
 	// TagsOf lists at most limit tags of an image by name.
 	TagsOf(image ImageID, limit int) ([]name.Tag, error)

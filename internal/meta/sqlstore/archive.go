@@ -40,7 +40,8 @@ func (t *tx) ActivateImage(id meta.ImageID, at time.Time) error {
 		WHERE id IN (SELECT id FROM below)`, id, at)
 }
 
-// CountArchived counts in the index of archived images.
+// CountArchived counts in the two indexes that have archived images.
 func (t *tx) CountArchived(repository meta.RepositoryID) (int64, error) {
-	return t.number(`SELECT COUNT(*) FROM image i WHERE i.repository_id = ?1 AND i.archived = 1`, repository)
+	return t.number(`SELECT (SELECT COUNT(*) FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 AND i.tagged = 0)
+		+ (SELECT COUNT(*) FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 AND i.tagged = 1)`, repository)
 }

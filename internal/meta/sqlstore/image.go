@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/digest"
@@ -106,16 +108,52 @@ func (t *tx) ImageOf(id meta.ImageID) (meta.Image, error) {
 	return t.image(imageSelect+`WHERE i.id = ?1`, id)
 }
 
-// Images lists by id. The filters are spelled as the partial indexes are.
+// Images lists by id. The indexes are of images that are tagged or not, and in
+// them of those that are archived or not: what a filter leaves open is two lists.
 func (t *tx) Images(repository meta.RepositoryID, f meta.ImageFilter, page meta.Page[meta.ImageID]) ([]meta.Image, error) {
-	filter := ofStatus(f.Status)
+	status, tags := statuses(f.Status), []string{`AND i.tagged = 0 `, `AND i.tagged = 1 `}
 	switch f.Tags {
 	case meta.Tagged:
-		filter += `AND i.tagged = 1 `
+		tags = tags[1:]
 	case meta.Untagged:
-		filter += `AND i.tagged = 0 `
+		tags = tags[:1]
 	}
-	return t.images(imageSelect+`WHERE i.repository_id = ?1 AND i.id > ?2 `+filter+`ORDER BY i.id LIMIT ?3`, repository, page.After, page.Limit)
+	if f == (meta.ImageFilter{}) { // the index of all images
+		status, tags = []string{""}, []string{""}
+	}
+	var lists []string
+	for _, status := range status {
+		for _, tags := range tags {
+			lists = append(lists, `SELECT i.id FROM image i WHERE i.repository_id = ?1 AND i.id > ?2 `+tags+status)
+		}
+	}
+	found, err := t.images(`SELECT `+imageColumns+` FROM `+t.merge(lists, `LIMIT ?3`)+` k JOIN image i ON i.id = k.id LEFT JOIN image_pull p ON p.image_id = i.id`,
+		repository, page.After, page.Limit)
+	slices.SortFunc(found, func(a, b meta.Image) int { return cmp.Compare(a.ID, b.ID) })
+	return found, err
+}
+
+// merge is a table of the first ids of all lists, each of which is a query of one
+// table that an index has in order. SQLite reads of each as much as it takes;
+// PostgreSQL would not see the order, and is told to take no more than limit.
+func (t *tx) merge(lists []string, limit string) string {
+	if t.session.locks() && len(lists) > 1 {
+		for i, list := range lists {
+			lists[i] = `SELECT id FROM (` + list + ` ORDER BY 1 ` + limit + fmt.Sprintf(`) k%d`, i)
+		}
+	}
+	return `(` + strings.Join(lists, ` UNION ALL `) + ` ORDER BY 1 ` + limit + `)`
+}
+
+// statuses are conditions on image i, of which each has an index.
+func statuses(s meta.ImageStatus) []string {
+	switch s {
+	case meta.Active:
+		return []string{`AND i.archived = 0 `}
+	case meta.Archived:
+		return []string{`AND i.archived = 1 `}
+	}
+	return []string{`AND i.archived = 0 `, `AND i.archived = 1 `}
 }
 
 // ofStatus is a condition on image i.
@@ -330,22 +368,43 @@ func (t *tx) Parents(id meta.ImageID, limit int) ([]meta.Image, error) {
 	return t.images(imageSelect+`JOIN image_child c ON c.parent_id = i.id WHERE c.child_id = ?1 ORDER BY c.parent_id LIMIT ?2`, id, limit)
 }
 
-// Referrers lists by id. Both databases know the length of a text without
-// reading it.
+// Referrers lists by id, from an index of each type and status. Both databases
+// know the length of a text without reading it.
 func (t *tx) Referrers(repository meta.RepositoryID, subject digest.Digest, f meta.ReferrerFilter, page meta.Page[meta.ImageID]) ([]meta.Referrer, error) {
 	args := []any{repository, subject, page.After, page.Limit}
-	filter := ofStatus(f.Status)
+	types := []string{""}
 	if len(f.ArtifactTypes) > 0 {
-		var in string
-		in, args = list(args, f.ArtifactTypes)
-		filter += `AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) IN ` + in
+		types, args = typesOf(f.ArtifactTypes, args)
+	}
+	var lists []string
+	for _, status := range statuses(f.Status) {
+		for _, is := range types {
+			lists = append(lists, `SELECT i.id FROM image i WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+is+status)
+		}
 	}
 	var found []meta.Referrer
 	err := t.rows(func(r *row) { found = append(found, meta.Referrer{Image: readImage(r), AnnotationsSize: r.int(14)}) },
-		`SELECT `+imageColumns+`, CAST(COALESCE(octet_length(a.annotations), 0) AS BIGINT) FROM image i
-		LEFT JOIN image_pull p ON p.image_id = i.id LEFT JOIN image_annotation a ON a.image_id = i.id
-		WHERE i.repository_id = ?1 AND i.subject = ?2 AND i.id > ?3 `+filter+` ORDER BY i.id LIMIT ?4`, args...)
+		`SELECT `+imageColumns+`, CAST(COALESCE(octet_length(a.annotations), 0) AS BIGINT) FROM `+t.merge(lists, `LIMIT ?4`)+` k
+		JOIN image i ON i.id = k.id LEFT JOIN image_pull p ON p.image_id = i.id LEFT JOIN image_annotation a ON a.image_id = i.id`, args...)
+	slices.SortFunc(found, func(a, b meta.Referrer) int { return cmp.Compare(a.ID, b.ID) })
 	return found, err
+}
+
+// typesOf are conditions on image i, spelled as the index is, for each type
+// once. So that few different texts arise there is a power of two of them; what
+// fills it is no type of any image.
+func typesOf(types []string, args []any) ([]string, []any) {
+	types = slices.Compact(slices.Sorted(slices.Values(types)))
+	var conditions []string
+	for i := 0; i < len(types) || i&(i-1) != 0; i++ {
+		var is any
+		if i < len(types) {
+			is = types[i]
+		}
+		args = append(args, is)
+		conditions = append(conditions, fmt.Sprintf(`AND (CASE WHEN i.artifact_type <> '' THEN i.artifact_type ELSE i.config_media_type END) = ?%d `, len(args)))
+	}
+	return conditions, args
 }
 
 // RecordPulls sets pull times in the order of ids, so that two recorders
@@ -361,15 +420,32 @@ func (t *tx) RecordPulls(at map[meta.ImageID]time.Time) error {
 	return nil
 }
 
-// changeUsage records a change of a repository's usage beside the totals, so
-// that pushes do not queue for one row.
+// changeUsage changes a repository's totals. Where rows are locked it records the
+// change beside them, so that pushes do not queue for one row.
 func (t *tx) changeUsage(repository meta.RepositoryID, images, bytes int64) error {
+	if !t.session.locks() {
+		return t.addUsage(repository, images, bytes)
+	}
 	_, err := t.exec(`INSERT INTO usage_delta (repository_id, images, bytes) VALUES (?1, ?2, ?3)`, repository, images, bytes)
 	return err
 }
 
-// ImageUsage adds the totals and what is not folded yet, in one statement.
+func (t *tx) addUsage(repository meta.RepositoryID, images, bytes int64) error {
+	_, err := t.exec(`INSERT INTO repository_usage (repository_id, images, bytes) VALUES (?1, ?2, ?3)
+		ON CONFLICT (repository_id) DO UPDATE SET images = repository_usage.images + excluded.images, bytes = repository_usage.bytes + excluded.bytes`,
+		repository, images, bytes)
+	return err
+}
+
+// ImageUsage adds the totals and what is not folded yet, in one statement. An
+// update that counts folds it, for who counts at every push would add up all
+// pushes since the last fold.
 func (t *tx) ImageUsage(repository meta.RepositoryID) (images, bytes int64, err error) {
+	if t.writes && t.session.locks() {
+		if _, err := t.foldUsage(`DELETE FROM usage_delta WHERE repository_id = ?1 RETURNING repository_id, images, bytes`, repository); err != nil {
+			return 0, 0, err
+		}
+	}
 	err = t.row(func(r *row) { images, bytes = r.int(0), r.int(1) },
 		`SELECT CAST(COALESCE(SUM(u.images), 0) AS BIGINT), CAST(COALESCE(SUM(u.bytes), 0) AS BIGINT) FROM (
 			SELECT images, bytes FROM repository_usage WHERE repository_id = ?1
@@ -379,26 +455,28 @@ func (t *tx) ImageUsage(repository meta.RepositoryID) (images, bytes int64, err 
 
 // FoldUsage moves the oldest changes into the totals.
 func (t *tx) FoldUsage(limit int) (int, error) {
-	type sum struct{ images, bytes int64 }
-	sums, n := map[int64]sum{}, 0
 	sql := `SELECT id FROM usage_delta ORDER BY id LIMIT ?1`
 	if t.session.locks() {
 		sql += ` FOR UPDATE SKIP LOCKED`
 	}
+	return t.foldUsage(`DELETE FROM usage_delta WHERE id IN (`+sql+`) RETURNING repository_id, images, bytes`, limit)
+}
+
+// foldUsage adds what a statement takes away from the changes to the totals.
+func (t *tx) foldUsage(take string, of any) (int, error) {
+	type sum struct{ images, bytes int64 }
+	sums, n := map[int64]sum{}, 0
 	err := t.rows(func(r *row) {
 		s := sums[r.int(0)]
 		sums[r.int(0)] = sum{s.images + r.int(1), s.bytes + r.int(2)}
 		n++
-	}, `DELETE FROM usage_delta WHERE id IN (`+sql+`) RETURNING repository_id, images, bytes`, limit)
+	}, take, of)
 	if err != nil {
 		return 0, err
 	}
 	for _, repository := range slices.Sorted(maps.Keys(sums)) {
 		s := sums[repository]
-		_, err := t.exec(`INSERT INTO repository_usage (repository_id, images, bytes) VALUES (?1, ?2, ?3)
-			ON CONFLICT (repository_id) DO UPDATE SET images = repository_usage.images + excluded.images, bytes = repository_usage.bytes + excluded.bytes`,
-			repository, s.images, s.bytes)
-		if err != nil {
+		if err := t.addUsage(meta.RepositoryID(repository), s.images, s.bytes); err != nil {
 			return 0, err
 		}
 	}

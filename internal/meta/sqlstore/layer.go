@@ -77,7 +77,12 @@ func (t *tx) Layers(repository meta.RepositoryID, ds []digest.Digest, lock meta.
 	return found, nil
 }
 
-// LayerHolders lists by the repository's id.
+// leaps bounds how often LayerHolders passes over other registries.
+const leaps = 10
+
+// LayerHolders lists by the repository's id. The layer is perhaps in very many
+// repositories of others: after some of them it leaps to the next repository of
+// the registry.
 func (t *tx) LayerHolders(registry name.RegistryID, space meta.Space, d digest.Digest, limit int) ([]meta.RepositoryKey, error) {
 	id, err := t.registry(registry, space)
 	if errors.Is(err, meta.ErrNotFound) {
@@ -87,11 +92,28 @@ func (t *tx) LayerHolders(registry name.RegistryID, space meta.Space, d digest.D
 		return nil, err
 	}
 	var found []meta.RepositoryKey
-	err = t.rows(func(r *row) {
-		found = append(found, meta.RepositoryKey{Registry: registry, Space: space, Name: name.RepositoryName(r.text(0))})
-	}, `SELECT n.name FROM layer l JOIN repository_name n ON n.repository_id = l.repository_id
-		WHERE l.digest = ?1 AND n.registry_id = ?2 ORDER BY l.repository_id LIMIT ?3`, d, id, limit)
-	return found, err
+	from := int64(0)
+	for range leaps {
+		seen := 0
+		err := t.rows(func(r *row) {
+			seen, from = seen+1, r.int(0)
+			if r.int(1) == id && len(found) < limit {
+				found = append(found, meta.RepositoryKey{Registry: registry, Space: space, Name: name.RepositoryName(r.text(2))})
+			}
+		}, `SELECT l.repository_id, n.registry_id, n.name FROM layer l LEFT JOIN repository_name n ON n.repository_id = l.repository_id
+			WHERE l.digest = ?1 AND l.repository_id >= ?2 ORDER BY l.repository_id LIMIT ?3`, d, from, limit)
+		if err != nil || seen < limit || len(found) == limit {
+			return found, err
+		}
+		from, err = t.number(`SELECT r.id FROM repository r WHERE r.registry_id = ?1 AND r.id > ?2 ORDER BY r.id LIMIT 1`, id, from)
+		if errors.Is(err, meta.ErrNotFound) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // LayerOf looks up by id. In an update it locks the layer: a collector decides
@@ -122,7 +144,8 @@ func (t *tx) LayerReferenced(id meta.LayerID) (bool, error) {
 
 // ArchivedLayers looks for images only in a repository that has archived ones.
 func (t *tx) ArchivedLayers(repository meta.RepositoryID, ids []meta.LayerID) ([]meta.LayerID, error) {
-	any, err := t.has(`SELECT 1 FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 LIMIT 1`, repository)
+	any, err := t.has(`SELECT 1 FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 AND i.tagged = 0
+		UNION ALL SELECT 1 FROM image i WHERE i.repository_id = ?1 AND i.archived = 1 AND i.tagged = 1 LIMIT 1`, repository)
 	if err != nil || !any {
 		return nil, err
 	}

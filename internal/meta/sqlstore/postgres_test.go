@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,10 +13,14 @@ import (
 
 func TestPostgres(t *testing.T) {
 	server := metatest.StartPostgres(t)
-	metatest.Run(t, func(t testing.TB) func(testing.TB) meta.Store {
-		url := server.NewDatabase(t)
-		return func(t testing.TB) meta.Store { return openPostgres(t, url) }
+	var texts sync.Map
+	t.Run("suite", func(t *testing.T) {
+		metatest.Run(t, func(t testing.TB) func(testing.TB) meta.Store {
+			url := server.NewDatabase(t)
+			return func(t testing.TB) meta.Store { return noted{openPostgres(t, url), &texts} }
+		})
 	})
+	t.Run("plans", func(t *testing.T) { testPostgresPlans(t, server, &texts) })
 	t.Run("settings", func(t *testing.T) { testSettings(t, server) })
 	t.Run("the first schema is brought up", func(t *testing.T) { testPostgresSchema1(t, server) })
 	t.Run("lost connections", func(t *testing.T) { testLostConnections(t, server) })
