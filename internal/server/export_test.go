@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/lighterage/lighterage/internal/audit"
@@ -24,3 +25,6 @@ func (f Floods) Again(now time.Time) (count int) {
 	}
 	return count
 }
+
+// Handler answers requests without a connection.
+func Handler(s *Server) http.Handler { return s.handler }
