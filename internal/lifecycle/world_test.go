@@ -356,14 +356,4 @@ var (
 	unpulled     = rule(`"tagStatus":"any","countType":"sinceImagePulled","countUnit":"days","countNumber":10`, "expire")
 )
 
-// digestsOf is what results are about, sorted.
-func digestsOf[R any](results []R, of func(R) digest.Digest) []digest.Digest {
-	var all []digest.Digest
-	for _, r := range results {
-		all = append(all, of(r))
-	}
-	slices.Sort(all)
-	return all
-}
-
 var errTest = errors.New("the test says so")
