@@ -32,6 +32,9 @@ type TagTx interface {
 	// Tags lists a repository's tags of images of the status by name. A page
 	// costs those that it passes over too.
 	Tags(repository RepositoryID, status ImageStatus, page Page[name.Tag]) ([]Tag, error)
+	// TagNames lists the tags of images that are not archived by name, as Tags
+	// does, and nothing else of them.
+	TagNames(repository RepositoryID, page Page[name.Tag]) ([]name.Tag, error)
 	// TagsOf lists at most limit tags of an image by name.
 	TagsOf(image ImageID, limit int) ([]name.Tag, error)
 	// LockTags holds names, whether there is a tag or not, until the

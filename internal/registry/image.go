@@ -362,11 +362,7 @@ func (c *Catalogue) Tags(ctx context.Context, key RepositoryKey, after name.Tag,
 			if err != nil {
 				return err
 			}
-			tags, err := tx.Tags(r.ID, meta.Active, meta.Page[name.Tag]{After: after, Limit: limit})
-			a.value = make([]name.Tag, len(tags))
-			for i, t := range tags {
-				a.value[i] = t.Name
-			}
+			a.value, err = tx.TagNames(r.ID, meta.Page[name.Tag]{After: after, Limit: limit})
 			return err
 		})
 		return a, smallAnswer + tagAnswer*len(a.value), err

@@ -170,6 +170,10 @@ func testArchiveLists(f *fixture) {
 						return fmt.Errorf("tags %d in pages of %d: %s, %w", status, size, diff, err)
 					}
 				}
+				names, err := pages(size, func(p meta.Page[name.Tag]) ([]name.Tag, error) { return t.TagNames(id, p) }, func(t name.Tag) name.Tag { return t })
+				if diff := cmp.Diff(tags[meta.Active], names); diff != "" || err != nil {
+					return fmt.Errorf("names of tags in pages of %d: %s, %w", size, diff, err)
+				}
 				return nil
 			})
 		}

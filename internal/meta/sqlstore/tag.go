@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
@@ -30,6 +31,29 @@ func (t *tx) Tags(repository meta.RepositoryID, status meta.ImageStatus, page me
 	err := t.rows(func(r *row) { found = append(found, readTag(r)) },
 		tagSelect+`WHERE t.repository_id = ?1 AND t.name > ?2 `+ofStatus(status)+`ORDER BY t.name LIMIT ?3`, repository, page.After, page.Limit)
 	return found, err
+}
+
+// TagNames lists by name. The names are one text, with a blank between them, for
+// which no name has room: a row of each would cost ten times as much. Images are
+// looked at only where some are archived that have tags.
+func (t *tx) TagNames(repository meta.RepositoryID, page meta.Page[name.Tag]) ([]name.Tag, error) {
+	text := ""
+	err := t.row(func(r *row) { text = r.text(0) }, `SELECT string_agg(u.name, ' ') FROM (
+		SELECT t.name FROM tag t WHERE t.repository_id = ?1 AND t.name > ?2
+		AND (NOT EXISTS (SELECT 1 FROM image a WHERE a.repository_id = ?1 AND a.archived = 1 AND a.tagged = 1)
+			OR EXISTS (SELECT 1 FROM image i WHERE i.id = t.image_id AND i.archived = 0))
+		ORDER BY t.name LIMIT ?3) u`, repository, page.After, page.Limit)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	found := make([]name.Tag, 0, 1+strings.Count(text, " "))
+	for tag := range strings.SplitSeq(text, " ") {
+		found = append(found, name.Tag(tag))
+	}
+	if !slices.IsSorted(found) { // neither database promises the order of the aggregate
+		slices.Sort(found)
+	}
+	return found, nil
 }
 
 // TagsOf lists by name.
