@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -67,6 +68,7 @@ func newServe(program string) *cobra.Command {
 		}
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 		log.Debug("settings", "config", c.Redacted())
+		boundMemory()
 		ctx, stop := untilSignal(log)
 		defer stop()
 		return server.Run(ctx, c, server.Launch{
@@ -91,6 +93,18 @@ func newServe(program string) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// memory is what the process should take beside its program and SQLite, which
+// the runtime does not count, so that it stays under 150 MiB in all.
+const memory = 88 << 20
+
+// boundMemory lets garbage be collected sooner when there is much, as while
+// large parts of layers arrive. GOMEMLIMIT says otherwise.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 }
 
 // untilSignal returns a context that the first signal ends. The second ends
