@@ -59,8 +59,8 @@ type Catalogue struct {
 
 // The memory given to content-addressed bytes, in bytes.
 const (
-	manifestCacheSize = 16 << 20
-	bodyCacheSize     = 24 << 20
+	manifestCacheSize = 12 << 20
+	bodyCacheSize     = 16 << 20
 )
 
 // parsingMax is how many bytes of manifests are parsed at once: a manifest made

@@ -12,7 +12,7 @@ import (
 )
 
 // recallMax bounds the answers that are remembered, in bytes.
-const recallMax = 24 << 20
+const recallMax = 12 << 20
 
 // recall gives an answer of the store again for as long as nothing at all is
 // written to it: what it says is what the store would say. Most clients ask a

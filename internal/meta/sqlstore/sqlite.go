@@ -68,7 +68,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 
 func (e *sqliteEngine) open(ctx context.Context, o Options) error {
 	// The size of pages is chosen before the file has its first.
-	first, err := e.conn(ctx, o, "PRAGMA page_size = "+fmt.Sprint(pageSize), "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384", "PRAGMA temp_store = MEMORY")
+	first, err := e.conn(ctx, o, "PRAGMA page_size = "+fmt.Sprint(pageSize), "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY")
 	if err != nil {
 		return err
 	}
