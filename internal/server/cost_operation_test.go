@@ -261,7 +261,10 @@ func operations() []*operation {
 		{name: "ListUsers, a page of 50", status: 200, request: func(w *world, _ int) *http.Request { return w.iam("ListUsers", "&MaxItems=50") }},
 
 		{name: "collecting a deleted repository", before: func(w *world, n int) { w.removed(n) }, pass: "collect garbage"},
-		{name: "recording nothing pulled", pass: "record pulls"},
+		{name: "recording the first pull of an image", pass: "record pulls", before: func(w *world, n int) {
+			w.image("pulled", n)
+			w.ask(w.oci("GET", fmt.Sprint(repository, "/manifests/pulled-", n), nil), 200)
+		}},
 	}
 }
 

@@ -2,4 +2,7 @@
 
 package server_test
 
-const raced = false
+const (
+	raced = false
+	many  = 1000
+)

@@ -2,5 +2,9 @@
 
 package server_test
 
-// raced: the race detector makes pools forget, and so allocations many.
-const raced = true
+const (
+	// raced: the race detector makes pools forget, and so allocations many.
+	raced = true
+	// many takes the detector long.
+	many = 120
+)

@@ -149,6 +149,24 @@ func testLayer(f *fixture) {
 			}
 		}
 	})
+	f.on("holders are found behind very many of other registries", func(f *fixture) {
+		const limit, others = 3, 40
+		hold := func(k meta.RepositoryKey) { f.layer(f.repository(k), "held by many") }
+		for i := range others {
+			hold(meta.RepositoryKey{Registry: west, Space: meta.ECR, Name: name.RepositoryName(fmt.Sprintf("many/%02d", i))})
+		}
+		f.repository(key("many/without"))
+		hold(key("many/a"))
+		hold(key("many/b"))
+		var got []meta.RepositoryKey
+		f.view(func(t meta.Tx) (err error) {
+			got, err = t.LayerHolders(east, meta.ECR, sha("held by many"), limit)
+			return err
+		})
+		if diff := cmp.Diff([]meta.RepositoryKey{key("many/a"), key("many/b")}, got); diff != "" {
+			f.Error(diff)
+		}
+	})
 	f.on("touching sets the transaction's time", func(f *fixture) {
 		layer := f.layer(id, "touched layer")
 		var now time.Time
