@@ -7,9 +7,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,7 +42,9 @@ func TestNoAnswerLeavesBeforeItsSyncs(t *testing.T) {
 		t.Fatalf("%d answers in the trace, want %d at least", len(answers), len(asked))
 	}
 	answers = answers[len(answers)-len(asked):]
+	var syncs []string
 	for i, a := range answers {
+		syncs = append(syncs, fmt.Sprint(a.syncs, " ", uploadID.ReplaceAllString(asked[i].name, "…")))
 		if !asked[i].durable {
 			continue
 		}
@@ -51,6 +55,44 @@ func TestNoAnswerLeavesBeforeItsSyncs(t *testing.T) {
 			t.Errorf("%s: the answer %s left without a commit", asked[i].name, a.status)
 		}
 	}
+	if diff := cmp.Diff(syncsOfAnswers, syncs); diff != "" {
+		t.Errorf("syncs before the answers: %s", diff)
+	}
+}
+
+var uploadID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// syncsOfAnswers is how many syncs each request of driveDurably waits for: one for
+// a commit, one for a file and one for its directory. A body of more than 128 KiB
+// takes a commit before its file is made, and one more when a request ends that
+// does not finish it.
+var syncsOfAnswers = []string{
+	"0 GetAuthorizationToken",
+	"1 CreateRepository",
+	"0 POST /v2/durable/app/blobs/uploads/",
+	"1 PUT /v2/durable/app/blobs/uploads/…",
+	"0 POST /v2/durable/app/blobs/uploads/",
+	"4 PUT /v2/durable/app/blobs/uploads/…",
+	"0 POST /v2/durable/app/blobs/uploads/",
+	"2 PATCH /v2/durable/app/blobs/uploads/…",
+	"3 PUT /v2/durable/app/blobs/uploads/…",
+	"0 POST /v2/durable/app/blobs/uploads/",
+	"0 PATCH /v2/durable/app/blobs/uploads/…",
+	"1 PUT /v2/durable/app/blobs/uploads/…",
+	"1 PUT /v2/durable/app/manifests/one",
+	"0 InitiateLayerUpload",
+	"2 UploadLayerPart",
+	"3 CompleteLayerUpload",
+	"1 PutImage",
+	"2 CreateContainerService", // the first one makes the repository of the pushes
+	"0 CreateContainerServiceRegistryLogin",
+	"0 POST /v2/sr/blobs/uploads/",
+	"1 PUT /v2/sr/blobs/uploads/…",
+	"0 POST /v2/sr/blobs/uploads/",
+	"4 PUT /v2/sr/blobs/uploads/…",
+	"1 PUT /v2/sr/manifests/1",
+	"1 RegisterContainerImage",
+	"1 DeleteRepository",
 }
 
 // asked is a request whose answer is in the trace.
@@ -212,24 +254,24 @@ func TestTraceIsReadStrictly(t *testing.T) {
 		name, trace string
 		want        answer
 	}{
-		{"everything in order", created + fileSync + dirSync + commit + logSync + created1, answer{"201", nil, 1}},
-		{"an unsynced log", created + fileSync + dirSync + commit + created1, answer{"201", []string{"/data/lighterage.db-wal"}, 1}},
-		{"an unsynced file", created + dirSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab/x"}, 1}},
-		{"a file made and removed", created + fileSync + `7 unlinkat(4</data/blobs/ab>, "x", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
-		{"a trail that is not synced", `7 openat(4</data/audit>, "x", O_WRONLY|O_CREAT, 0600) = 9</data/audit/x>` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
-		{"an unsynced directory", created + fileSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab"}, 1}},
+		{"everything in order", created + fileSync + dirSync + commit + logSync + created1, answer{"201", nil, 1, 3}},
+		{"an unsynced log", created + fileSync + dirSync + commit + created1, answer{"201", []string{"/data/lighterage.db-wal"}, 1, 2}},
+		{"an unsynced file", created + dirSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab/x"}, 1, 2}},
+		{"a file made and removed", created + fileSync + `7 unlinkat(4</data/blobs/ab>, "x", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1, 2}},
+		{"a trail that is not synced", `7 openat(4</data/audit>, "x", O_WRONLY|O_CREAT, 0600) = 9</data/audit/x>` + "\n" + commit + logSync + created1, answer{"201", nil, 1, 1}},
+		{"an unsynced directory", created + fileSync + commit + logSync + created1, answer{"201", []string{"/data/blobs/ab"}, 1, 2}},
 		{"a sync that failed", created + strings.Replace(fileSync, "= 0", "= -1 EIO (Input/output error)", 1) + dirSync + commit + logSync + created1,
-			answer{"201", []string{"/data/blobs/ab/x"}, 1}},
+			answer{"201", []string{"/data/blobs/ab/x"}, 1, 3}},
 		{"a sync that is still running", commit + `8 fdatasync(5</data/lighterage.db-wal> <unfinished ...>` + "\n" + created1,
-			answer{"201", []string{"/data/lighterage.db-wal"}, 1}},
+			answer{"201", []string{"/data/lighterage.db-wal"}, 1, 0}},
 		{"a sync that ended", commit + `8 fdatasync(5</data/lighterage.db-wal> <unfinished ...>` + "\n" + `8 <... fdatasync resumed>) = 0` + "\n" + created1,
-			answer{"201", nil, 1}},
+			answer{"201", nil, 1, 1}},
 		{"a write during the sync", commit + `8 fdatasync(5</data/lighterage.db-wal> <unfinished ...>` + "\n" + commit + `8 <... fdatasync resumed>) = 0` + "\n" + created1,
-			answer{"201", []string{"/data/lighterage.db-wal"}, 2}},
+			answer{"201", []string{"/data/lighterage.db-wal"}, 2, 1}},
 		{"a file that was removed again", created + fileSync + dirSync + `7 write(9</data/blobs/probe>, "bytes", 5) = 5` + "\n" +
-			`7 unlinkat(AT_FDCWD</home>, "/data/blobs/probe", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1}},
-		{"a file elsewhere", `7 write(9</var/log/x>, "bytes", 5) = 5` + "\n" + created1, answer{"201", nil, 0}},
-		{"an answer without a commit", created1, answer{"201", nil, 0}},
+			`7 unlinkat(AT_FDCWD</home>, "/data/blobs/probe", 0) = 0` + "\n" + commit + logSync + created1, answer{"201", nil, 1, 3}},
+		{"a file elsewhere", `7 write(9</var/log/x>, "bytes", 5) = 5` + "\n" + created1, answer{"201", nil, 0, 0}},
+		{"an answer without a commit", created1, answer{"201", nil, 0, 0}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

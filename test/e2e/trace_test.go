@@ -15,6 +15,7 @@ type answer struct {
 	status   string   // such as "201"
 	unsynced []string // paths written and not synced, directories with new names
 	commits  int      // writes to the log since the answer before
+	syncs    int      // of files, directories and the log since then
 }
 
 // call is one line of a trace: a system call that began, ended, or both.
@@ -53,6 +54,7 @@ type trace struct {
 	opening map[string]bool     // pid: a creating open runs
 	made    map[string][]string // dirty directory: names that made it so
 	commits int
+	syncs   int
 	answers []answer
 }
 
@@ -146,6 +148,9 @@ func (tr *trace) sync(c call) {
 	}
 	path := tr.syncing[c.pid]
 	delete(tr.syncing, c.pid)
+	if tr.ours(path) && !tr.isTrail(path) {
+		tr.syncs++
+	}
 	if strings.HasPrefix(c.result, "0") && !slices.Contains(tr.during[c.pid], path) {
 		delete(tr.dirty, path)
 	}
@@ -184,12 +189,12 @@ func (tr *trace) answer(args string) {
 	if m == nil {
 		return
 	}
-	a := answer{status: m[1], commits: tr.commits}
+	a := answer{status: m[1], commits: tr.commits, syncs: tr.syncs}
 	for path := range tr.dirty {
 		a.unsynced = append(a.unsynced, path)
 	}
 	slices.Sort(a.unsynced)
-	tr.answers, tr.commits = append(tr.answers, a), 0
+	tr.answers, tr.commits, tr.syncs = append(tr.answers, a), 0, 0
 }
 
 func (tr *trace) ours(path string) bool { return strings.HasPrefix(path, tr.dir+"/") }
@@ -202,5 +207,7 @@ func isLog(path string) bool { return strings.HasSuffix(path, "-wal") }
 // the audit trail, which is not what an answer acknowledges.
 func (tr *trace) isBlob(path string) bool {
 	rest := strings.TrimPrefix(path, tr.dir+"/")
-	return strings.Contains(rest, "/") && !strings.HasPrefix(rest, "audit/") && !isLog(path) && !strings.HasSuffix(path, "-shm")
+	return strings.Contains(rest, "/") && !tr.isTrail(path) && !isLog(path) && !strings.HasSuffix(path, "-shm")
 }
+
+func (tr *trace) isTrail(path string) bool { return strings.HasPrefix(path, tr.dir+"/audit/") }
