@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -100,9 +101,9 @@ func newServe(program string) *cobra.Command {
 const memory = 88 << 20
 
 // boundMemory lets garbage be collected sooner when there is much, as while
-// large parts of layers arrive. GOMEMLIMIT says otherwise.
+// large parts of layers arrive. A limit that the runtime has from GOMEMLIMIT stays.
 func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // only read; it has none
 		debug.SetMemoryLimit(memory)
 	}
 }
