@@ -98,7 +98,7 @@ func newServe(program string) *cobra.Command {
 
 // memory is what the process should take beside its program and SQLite, which
 // the runtime does not count, so that it stays under 150 MiB in all.
-const memory = 88 << 20
+const memory = 96 << 20
 
 // boundMemory lets garbage be collected sooner when there is much, as while
 // large parts of layers arrive. A limit that the runtime has from GOMEMLIMIT stays.
