@@ -30,6 +30,7 @@ type Request struct {
 	Action    string // IAM action, once known
 	Resource  string // its resource
 	Created   string // ARN of a repository that it created on its way; whatever was answered
+	Withheld  error  // why it may not create the repository that it needs; Created is its ARN
 	Err       error  // what was answered with an error
 
 	Service   string // the operation's, as IAM spells it; once known

@@ -98,3 +98,8 @@ func Is(err error, r Reason) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Reason == r
 }
+
+// Denial is the sentence of a fault of the reason AccessDenied, as AWS has it.
+func (e *Error) Denial() string {
+	return strings.TrimSpace("User: " + e.Principal + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource + " " + e.Detail)
+}

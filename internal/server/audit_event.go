@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"path"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/audit"
 	"github.com/lighterage/lighterage/internal/edge"
+	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 )
 
@@ -114,13 +116,17 @@ func clean(s string, length int) string {
 }
 
 // creation is the event of a repository that a push created, which stays
-// whatever becomes of the push.
+// whatever becomes of the push, or was not allowed to create.
 func (a *auditor) creation(answer edge.Answer) audit.Event {
 	made := *answer.Event
 	made.Service, made.Operation, made.Action, made.Resource = "ecr", "CreateRepository", "ecr:CreateRepository", made.Created
-	made.Err, made.Code, made.Message = nil, "", ""
+	made.Err, made.Code, made.Message = made.Withheld, "", ""
+	status := http.StatusCreated
+	if denial, ok := errors.AsType[*fault.Error](made.Withheld); ok {
+		made.Code, made.Message, status = "AccessDenied", denial.Denial(), http.StatusForbidden
+	}
 	_, repository, _ := strings.Cut(made.Created, ":repository/")
-	out := a.event(edge.Answer{HTTP: answer.HTTP, Event: &made, Status: http.StatusCreated})
+	out := a.event(edge.Answer{HTTP: answer.HTTP, Event: &made, Status: status})
 	out.RequestParameters, out.ResponseElements = audit.Object([2]string{"repositoryName", short(repository)}), nil
 	return out
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -114,6 +115,44 @@ func TestAnybodyInTheTrail(t *testing.T) {
 	events = l.next()
 	if len(events) != 20 || events[0].Identity != events[19].Identity || events[0].Identity.AccountID != "ANONYMOUS_PRINCIPAL" || events[0].Outcome() != audit.Denied {
 		t.Errorf("%d of 100 refusals are recorded by themselves, want 20: %+v", len(events), events[0])
+	}
+}
+
+// TestAPushThatMayNotCreateItsRepositoryIsInTheTrail: it is told that there is no
+// such repository, which is not all of it.
+func TestAPushThatMayNotCreateItsRepositoryIsInTheTrail(t *testing.T) {
+	s := testkit.Start(t)
+	l := newTrail(t, s)
+	client := iam.NewFromConfig(s.AWS())
+	_, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+	must(t, err)
+	_, err = client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("bob"), PolicyName: aws.String("p"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"},{"Effect":"Deny","Action":"ecr:CreateRepository","Resource":"*"}]}`)})
+	must(t, err)
+	key, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("bob")})
+	must(t, err)
+	c := s.AWS()
+	c.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+	out, err := ecr.NewFromConfig(c).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	must(t, err)
+	pair, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
+	must(t, err)
+	user, password, _ := strings.Cut(string(pair), ":")
+	l.next()
+	for _, path := range []string{"/v2/none/app/blobs/uploads/", "/v2/none/app/manifests/1"} {
+		method := map[bool]string{true: "POST", false: "PUT"}[strings.HasSuffix(path, "/")]
+		a := s.Do(testkit.Login{User: user, Password: password}, method, path, testkit.Manifest([]byte("{}"), []byte("layer")), "Content-Type: application/vnd.oci.image.manifest.v1+json")
+		if a.Status != 404 || !strings.Contains(string(a.Body), "ecr:CreateRepository") {
+			t.Errorf("%s %s: %d %s", method, path, a.Status, a.Body)
+		}
+		events := l.next()
+		if len(events) == 0 {
+			t.Fatalf("%s %s: nothing is in the trail", method, path)
+		}
+		if e := events[0]; e.Name != "CreateRepository" || e.Identity.UserName != "bob" || e.Outcome() != audit.Denied ||
+			!strings.Contains(e.ErrorMessage, "is not authorized to perform: ecr:CreateRepository") || !strings.Contains(e.ErrorMessage, "none/app") {
+			t.Errorf("%s %s: the trail has %+v", method, path, e)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ var framework = map[fault.Reason]struct {
 	fault.CredentialMalformed: {400, "IncompleteSignatureException", detail},
 	fault.SignatureInvalid:    {400, "InvalidSignatureException", detail},
 	fault.TokenExpired:        {400, "ExpiredTokenException", say("The security token included in the request is expired")},
-	fault.AccessDenied:        {400, "AccessDeniedException", denied},
+	fault.AccessDenied:        {400, "AccessDeniedException", (*fault.Error).Denial},
 	fault.BodyMalformed:       {400, "SerializationException", detail},
 	fault.BodyTooLarge:        {413, "RequestEntityTooLargeException", overLimit},
 	fault.OperationUnknown:    {400, "UnknownOperationException", detail},
@@ -44,14 +44,6 @@ const tokenInvalid = "The security token included in the request is invalid."
 func say(text string) func(*fault.Error) string { return func(*fault.Error) string { return text } }
 
 func detail(f *fault.Error) string { return f.Detail }
-
-func denied(f *fault.Error) string {
-	text := "User: " + f.Principal + " is not authorized to perform: " + f.Action + " on resource: " + f.Resource
-	if f.Detail != "" {
-		text += " " + f.Detail
-	}
-	return text
-}
 
 func overLimit(f *fault.Error) string {
 	return "The request body is larger than " + strconv.FormatInt(f.Limit, 10) + " bytes."

@@ -2,7 +2,6 @@ package awsquery
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/lighterage/lighterage/internal/api/awsplan"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -112,7 +111,7 @@ func (s *Service) own(f *fault.Error) Answer {
 		}
 	case a.Status >= http.StatusInternalServerError: // what failed inside is for the log
 	case f.Reason == fault.AccessDenied && f.Action != "":
-		a.Message = strings.TrimSpace("User: " + f.Principal + " is not authorized to perform: " + f.Action + " on resource: " + f.Resource + " " + f.Detail)
+		a.Message = f.Denial()
 	case f.Reason == fault.OperationNotOffered && f.Value != "":
 		a.Message = f.Value + " is not offered by this server"
 	case f.Reason == fault.OperationUnknown && f.Detail != "":

@@ -67,9 +67,7 @@ var wordings = map[fault.Reason]wording{
 	fault.CredentialMalformed: {http.StatusUnauthorized, "UNAUTHORIZED", fixed("Not Authorized")},
 	fault.TokenInvalid:        {http.StatusUnauthorized, "UNAUTHORIZED", fixed("Not Authorized")},
 	fault.TokenExpired:        {http.StatusForbidden, "DENIED", fixed("Your authorization token has expired. Reauthenticate and try again.")},
-	fault.AccessDenied: {http.StatusForbidden, "DENIED", func(e *fault.Error) string {
-		return strings.TrimSpace("User: " + e.Principal + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource + " " + e.Detail)
-	}},
+	fault.AccessDenied:        {http.StatusForbidden, "DENIED", (*fault.Error).Denial},
 
 	fault.OperationUnknown:    {http.StatusNotFound, "UNSUPPORTED", fixed("The path belongs to no operation.")},
 	fault.OperationNotOffered: {http.StatusMethodNotAllowed, "UNSUPPORTED", fixed("The operation is unsupported.")},

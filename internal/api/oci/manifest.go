@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/edge"
 	"github.com/lighterage/lighterage/internal/fault"
@@ -176,22 +177,28 @@ func (f *front) createOnPush(c *call, missing error) error {
 	return err
 }
 
+const createAction = "ecr:CreateRepository"
+
 // mayCreate returns nil if a push may create the repository, else the fault
 // that it is missing, with what to do about it.
 func (f *front) mayCreate(c *call, missing error) error {
 	if c.key.Space != registry.ECR {
 		return missing
 	}
-	allowed, err := f.may(c.r.Context(), c, "ecr:CreateRepository", c.key)
-	if err != nil {
-		return err
-	}
-	if !f.Strict && allowed {
-		return nil
-	}
 	told := *fault.Of(missing)
 	told.Detail = "Create it first: aws ecr create-repository --repository-name " + string(c.key.Name)
-	return &told
+	if f.Strict {
+		return &told
+	}
+	resource := access.Resource{Account: c.key.Registry.Account, ARN: name.RepositoryARN(c.key.Registry, c.key.Name)}
+	err := f.Access.Authorize(c.r.Context(), c.caller, createAction, resource)
+	if fault.Is(err, fault.AccessDenied) {
+		event := edge.From(c.r.Context())
+		event.Created, event.Withheld = resource.ARN, err
+		told.Detail += ". A push creates it for those who have the right " + createAction
+		return &told
+	}
+	return err
 }
 
 // createForManifest makes the missing repository of a manifest that can be put

@@ -235,10 +235,11 @@ func (p *proxy) serve(client net.Conn) {
 		for {
 			n, err := server.Read(buffer)
 			if err != nil || muted.Load() {
-				_ = client.Close()
+				// The others first: whoever sees the loss looks for them.
 				if p.mode.Load() == away {
 					p.cut()
 				}
+				_ = client.Close()
 				return
 			}
 			if _, err := client.Write(buffer[:n]); err != nil {
