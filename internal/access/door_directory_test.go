@@ -157,25 +157,10 @@ func (d *doors) directoryPeople() []person {
 		narrow = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":["iam:*Role*","iam:Tag*","sts:Tag*","lighterage:Create*"],"Resource":"*"}}`
 		own    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"iam:Create*","NotResource":"arn:aws:iam::123456789012:*"}]}`
 	)
-	user := func(what string, account name.AccountID, policies ...string) person {
-		c := d.user(account, what, policies...)
-		return person{what: what, caller: c, principal: policy.Principal{Kind: policy.User, ARN: c.ARN, Account: account}, policies: policies}
-	}
-	role := func(what string, session []string, policies ...string) person {
-		c := d.role(ours, what, "", policies...)
-		c.Session.Policies = session
-		return person{
-			what: what, caller: c, policies: policies, session: session,
-			principal: policy.Principal{Kind: policy.RoleSession, ARN: c.ARN, Role: c.Session.RoleARN, Account: ours},
-		}
-	}
-	rootOf := func(account name.AccountID) person {
-		return person{what: "root of " + string(account), caller: root(account), principal: policy.Principal{Kind: policy.Root, ARN: name.RootARN(account), Account: account}}
-	}
 	return []person{
-		rootOf(ours), rootOf(theirs), user("nobody", ours), user("reader", ours, reads), user("operator", ours, operates),
-		user("named", ours, own), user("admin", ours, all), user("guest", theirs, all), user("passer-by", theirs, own),
-		role("ci", nil, all), role("narrowed", []string{narrow}, all),
+		rootPerson(ours), rootPerson(theirs), d.userPerson("nobody", ours), d.userPerson("reader", ours, reads), d.userPerson("operator", ours, operates),
+		d.userPerson("named", ours, own), d.userPerson("admin", ours, all), d.userPerson("guest", theirs, all), d.userPerson("passer-by", theirs, own),
+		d.rolePerson("ci", nil, all), d.rolePerson("narrowed", []string{narrow}, all),
 	}
 }
 

@@ -278,6 +278,24 @@ type person struct {
 	session   []string
 }
 
+func rootPerson(account name.AccountID) person {
+	return person{what: "root of " + string(account), caller: root(account), principal: policy.Principal{Kind: policy.Root, ARN: name.RootARN(account), Account: account}}
+}
+
+func (d *doors) userPerson(what string, account name.AccountID, policies ...string) person {
+	c := d.user(account, what, policies...)
+	return person{what: what, caller: c, principal: policy.Principal{Kind: policy.User, ARN: c.ARN, Account: account}, policies: policies}
+}
+
+func (d *doors) rolePerson(what string, session []string, policies ...string) person {
+	c := d.role(ours, what, "", policies...)
+	c.Session.Policies = session
+	return person{
+		what: what, caller: c, policies: policies, session: session,
+		principal: policy.Principal{Kind: policy.RoleSession, ARN: c.ARN, Role: c.Session.RoleARN, Account: ours},
+	}
+}
+
 func (d *doors) people() []person {
 	const (
 		pulls  = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ecr:BatchGet*","ecr:GetDownloadUrlForLayer","ecr:GetAuthorizationToken"],"Resource":["arn:aws:ecr:*:*:repository/team/*","*"]}}`
@@ -285,26 +303,11 @@ func (d *doors) people() []person {
 		ships  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"ecr:*Policy","Resource":"*"}]}`
 		narrow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:*Layer*","lightsail:*"],"Resource":"*"}]}`
 	)
-	user := func(what string, account name.AccountID, policies ...string) person {
-		c := d.user(account, what, policies...)
-		return person{what: what, caller: c, principal: policy.Principal{Kind: policy.User, ARN: c.ARN, Account: account}, policies: policies}
-	}
-	role := func(what string, session []string, policies ...string) person {
-		c := d.role(ours, what, "", policies...)
-		c.Session.Policies = session
-		return person{
-			what: what, caller: c, policies: policies, session: session,
-			principal: policy.Principal{Kind: policy.RoleSession, ARN: c.ARN, Role: c.Session.RoleARN, Account: ours},
-		}
-	}
-	rootOf := func(account name.AccountID) person {
-		return person{what: "root of " + string(account), caller: root(account), principal: policy.Principal{Kind: policy.Root, ARN: name.RootARN(account), Account: account}}
-	}
 	return []person{
-		rootOf(ours), rootOf(theirs),
-		user("nobody", ours), user("puller", ours, pulls), user("member", ours, team), user("named", ours),
-		user("guest", theirs, ships), user("passer-by", theirs, pulls),
-		role("ci", nil, ships), role("narrowed", []string{narrow}, ships),
+		rootPerson(ours), rootPerson(theirs),
+		d.userPerson("nobody", ours), d.userPerson("puller", ours, pulls), d.userPerson("member", ours, team), d.userPerson("named", ours),
+		d.userPerson("guest", theirs, ships), d.userPerson("passer-by", theirs, pulls),
+		d.rolePerson("ci", nil, ships), d.rolePerson("narrowed", []string{narrow}, ships),
 		{what: "anybody", caller: identity.Caller{Kind: identity.Anonymous, Scope: identity.AnonymousPull}},
 	}
 }
