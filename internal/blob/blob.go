@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -67,6 +68,26 @@ type Store interface {
 
 	// Close releases the store; uploads in flight fail with ErrClosed.
 	Close() error
+}
+
+// Lister is what a Store can do beside, so that what it has can be compared with
+// what the metadata store names. All stores of this program can.
+type Lister interface {
+	// List lists what the store has after the given location, sealed or not, in
+	// the bytewise order of locations: at most limit items, and next, the
+	// location to go on after; empty: that was all. A page may be shorter than
+	// the limit, or empty, and not be the last. What was there before List began
+	// and was not removed meanwhile is listed; what was made meanwhile may be.
+	// What the store keeps beside (its identity, parts of an upload) is not
+	// listed, and an unfinished upload that has no name yet need not be.
+	List(ctx context.Context, after name.Location, limit int) (items []Item, next name.Location, err error)
+}
+
+// Item is a location with what it has.
+type Item struct {
+	Location name.Location
+	Size     int64     // of what is there; of an unfinished upload that many or fewer
+	At       time.Time // when it was last written, by the store's clock
 }
 
 // Upload is the exclusive writer of one location.

@@ -58,6 +58,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 	}
 	t.Run("the first claim stays", func(t *testing.T) { firstClaimStays(t, newBench(t, fresh(t))) })
 	t.Run("of claims at once one is recorded", func(t *testing.T) { claimsAtOnce(t, newBench(t, fresh(t))) })
+	t.Run("what there is is listed in pages", func(t *testing.T) { listsWhatThereIs(t, newBench(t, fresh(t))) })
 	t.Run("histories", func(t *testing.T) { histories(t, shared) })
 }
 
