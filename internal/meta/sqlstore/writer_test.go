@@ -243,3 +243,88 @@ func TestAnOlderProgramRefusesTheSchema(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+// together runs updates that all wait for the writer at once, so that they
+// share a group, and returns their errors; one that panics has errPanicked.
+func together(t *testing.T, s *sqlstore.Store, fns ...func(meta.Tx) error) []error {
+	t.Helper()
+	held, let := make(chan struct{}), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		var once sync.Once
+		_ = s.Update(context.Background(), func(meta.Tx) error {
+			once.Do(func() { close(held); <-let })
+			return nil
+		})
+	})
+	<-held
+	errs := make([]error, len(fns))
+	for i, fn := range fns {
+		wait.Go(func() {
+			defer func() {
+				if recover() != nil {
+					errs[i] = errPanicked
+				}
+			}()
+			errs[i] = s.Update(context.Background(), fn)
+		})
+		sqlstore.AwaitQueue(s, i+1)
+	}
+	close(let)
+	wait.Wait()
+	return errs
+}
+
+var (
+	errPanicked = errors.New("panicked")
+	errRefused  = errors.New("refused")
+)
+
+func TestAGroupKeepsWhatSucceeds(t *testing.T) {
+	put := func(purpose string, err error) func(meta.Tx) error {
+		return func(tx meta.Tx) error { return errors.Join(tx.PutSecret(purpose, []byte{1}), err) }
+	}
+	tests := []struct {
+		name   string
+		fails  func(meta.Tx) error
+		reason error
+	}{
+		{"before it changes anything", func(meta.Tx) error { return errRefused }, errRefused},
+		{"after it has changed something", put("failed", errRefused), errRefused},
+		{"by a panic", func(tx meta.Tx) error { _ = tx.PutSecret("failed", []byte{1}); panic("as the test asks") }, errPanicked},
+		{"by what a neighbour did", put("first", nil), meta.ErrExists},
+	}
+	for _, tt := range tests {
+		t.Run("one fails "+tt.name, func(t *testing.T) {
+			s := openSQLite(t, filepath.Join(t.TempDir(), "meta.db"))
+			defer s.Close()
+			before := sqlstore.Commits(s)
+			errs := together(t, s, put("first", nil), put("second", nil), tt.fails)
+			if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], tt.reason) {
+				t.Errorf("errors %v, want only the last: %v", errs, tt.reason)
+			}
+			if !hasSecret(s, "first") || !hasSecret(s, "second") || hasSecret(s, "failed") {
+				t.Errorf("stored: first %v, second %v, failed %v", hasSecret(s, "first"), hasSecret(s, "second"), hasSecret(s, "failed"))
+			}
+			if n := sqlstore.Commits(s) - before; n != 1 {
+				t.Errorf("%d commits, want one for the group", n)
+			}
+		})
+	}
+}
+
+func TestWhatChangesNothingIsNoCommit(t *testing.T) {
+	s := openSQLite(t, filepath.Join(t.TempDir(), "meta.db"))
+	defer s.Close()
+	before := sqlstore.Commits(s)
+	err := s.Update(context.Background(), func(tx meta.Tx) error {
+		_, err := tx.Secret("none")
+		return err
+	})
+	if !errors.Is(err, meta.ErrNotFound) {
+		t.Errorf("the update: %v, want %v", err, meta.ErrNotFound)
+	}
+	if n := sqlstore.Commits(s) - before; n != 0 {
+		t.Errorf("%d commits of an update that only read", n)
+	}
+}
