@@ -59,6 +59,7 @@ var table = []row{
 
 	{"internal/audit", nil},
 	{"internal/client", []string{"words"}},
+	{"internal/transfer", []string{"words"}},
 	{"internal/certificate", nil},
 	{"internal/certificate/acmetest", nil},
 	{"internal/throttle", nil},
@@ -82,7 +83,7 @@ var table = []row{
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
 	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle", "internal/rate"}},
-	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
+	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit", "internal/transfer"}},
 
 	{"internal/archtest", nil},
 	{"internal/testkit/apart", nil},
@@ -102,13 +103,14 @@ type place struct {
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
 		// Certificates: the client that an ACME CA is asked with. Client: that of the commands.
-		// Web identities: the client that issuers are asked with.
-		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client", "internal/webidentity"}},
+		// Web identities: the client that issuers are asked with. Transfer: that of other registries.
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client", "internal/webidentity", "internal/transfer"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/pressly/goose/...", why: "migrations are the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/aws/...", why: "AWS is called by the key driver and by commands", only: []string{"internal/seal/awskms", "cmd/lighterage"}},
+	{path: "github.com/regclient/...", why: "images come and go through transfer", only: []string{"internal/transfer"}},
 	{path: "github.com/spf13/...", why: "flags are the command's and the loader's", only: []string{"cmd/lighterage", "internal/config"}},
 	{path: "github.com/knadh/koanf/...", why: "settings are read once, by the loader", only: []string{"internal/config"}},
 	{path: "os", names: fileCalls, why: "files are the disk store's, the audit trail's, the certificates', the loader's and the command's",
