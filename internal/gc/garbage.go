@@ -52,7 +52,7 @@ func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 				return err
 			}
 			for _, g := range kept {
-				if err := tx.AddGarbage(g.Location, now.Add(retryAfter)); err != nil {
+				if err := tx.AddGarbage(g.Location, g.Size, now.Add(retryAfter)); err != nil {
 					return err
 				}
 			}

@@ -55,5 +55,5 @@ func dropUpload(tx meta.Tx, u meta.Upload, now time.Time) error {
 	if u.Location == "" || u.Location == meta.Inline {
 		return nil
 	}
-	return tx.AddGarbage(u.Location, now)
+	return tx.AddGarbage(u.Location, u.Offset, now)
 }

@@ -78,7 +78,7 @@ func (c *Catalogue) note(ctx context.Context, s *session) error {
 func (c *Catalogue) store(ctx context.Context, s *session, row meta.Upload) error {
 	s.tried = true
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
-		if err := discard(tx, s.abandoned); err != nil {
+		if err := discard(tx, s.abandoned, 0); err != nil {
 			return err
 		}
 		if !s.stored {
@@ -99,8 +99,9 @@ func (c *Catalogue) store(ctx context.Context, s *session, row meta.Upload) erro
 	return nil
 }
 
-// discard lets the collector remove what is at a location, if there is one.
-func discard(tx meta.Tx, at name.Location) error {
+// discard lets the collector remove what is at a location, if there is one. A
+// size that is not known is 0.
+func discard(tx meta.Tx, at name.Location, size int64) error {
 	if at == "" {
 		return nil
 	}
@@ -108,7 +109,7 @@ func discard(tx meta.Tx, at name.Location) error {
 	if err != nil {
 		return err
 	}
-	return tx.AddGarbage(at, now)
+	return tx.AddGarbage(at, size, now)
 }
 
 // lost ends a session that can go on no more: its row or the right to write at
@@ -331,7 +332,7 @@ func (c *Catalogue) drop(ctx context.Context, s *session) error {
 			if err := tx.DeleteUpload(s.id); err != nil {
 				return err
 			}
-			return errors.Join(discard(tx, s.row.Location), discard(tx, s.abandoned))
+			return errors.Join(discard(tx, s.row.Location, s.row.Offset), discard(tx, s.abandoned, 0))
 		})
 		// ErrNotFound: whoever removed the row has seen to the bytes.
 		if err != nil && !errors.Is(err, meta.ErrNotFound) {

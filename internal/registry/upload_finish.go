@@ -120,7 +120,7 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 		if err := tx.DeleteUpload(s.id); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
 			return err
 		}
-		if err := discard(tx, s.abandoned); err != nil {
+		if err := discard(tx, s.abandoned, 0); err != nil {
 			return err
 		}
 	}

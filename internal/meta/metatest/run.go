@@ -41,6 +41,7 @@ func Run(t *testing.T, new New) {
 		{"referrer", testReferrer},
 		{"archive", testArchive},
 		{"usage", testUsage},
+		{"check", testCheck},
 		{"tag", testTag},
 		{"tagged flag", testTagged},
 		{"layer", testLayer},

@@ -232,21 +232,21 @@ func (t *tx) purgeLayers(id meta.RepositoryID, limit int, removeAfter time.Time)
 }
 
 func (t *tx) purgeUploads(id meta.RepositoryID, limit int, removeAfter time.Time) (int, error) {
-	var locations []name.Location
-	err := t.rows(func(r *row) { locations = append(locations, name.Location(r.text(0))) },
-		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2) RETURNING location`, id, limit)
+	var dropped []meta.Upload
+	err := t.rows(func(r *row) { dropped = append(dropped, meta.Upload{Location: name.Location(r.text(0)), Offset: r.int(1)}) },
+		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2) RETURNING location, received`, id, limit)
 	if err != nil {
 		return 0, err
 	}
-	for _, at := range locations {
-		if at == "" || at == meta.Inline {
+	for _, u := range dropped {
+		if u.Location == "" || u.Location == meta.Inline {
 			continue
 		}
-		if err := t.AddGarbage(at, removeAfter); err != nil {
+		if err := t.AddGarbage(u.Location, u.Offset, removeAfter); err != nil {
 			return 0, err
 		}
 	}
-	return len(locations), nil
+	return len(dropped), nil
 }
 
 // purgeHistory counts a thousand lines as one, for they are small.

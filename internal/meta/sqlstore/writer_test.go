@@ -230,7 +230,7 @@ func TestAnOlderProgramRefusesTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openSQLite(t, path) // newer, but this program is enough
-	if err := sqlstore.Exec(s, "UPDATE schema SET min_binary = 7"); err != nil {
+	if err := sqlstore.Exec(s, "UPDATE schema SET min_binary = 1000"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
