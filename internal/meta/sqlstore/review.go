@@ -33,7 +33,7 @@ func (t *tx) reviews(sql string, args ...any) ([]meta.Review, error) {
 	var found []meta.Review
 	err := t.rows(func(r *row) {
 		found = append(found, meta.Review{ID: r.int(0), Subject: meta.Subject(r.int(1)), Of: r.int(2), Due: r.time(3)})
-	}, sql, now, limit)
+	}, sql, args...)
 	return found, err
 }
 
