@@ -102,6 +102,7 @@ type Tx interface {
 	OIDCProviderTx
 
 	LifecycleTx
+	TrashTx
 }
 
 // Lock says how a row is held until the transaction ends. On a store with a

@@ -220,7 +220,7 @@ func (t *tx) DeleteLayer(id meta.LayerID, removeAfter time.Time) error {
 	if err := t.change(`DELETE FROM layer WHERE id = ?1`, id); err != nil {
 		return err
 	}
-	shared, err := t.has(`SELECT 1 FROM layer WHERE blob_id = ?1 LIMIT 1`, layer.Blob.ID)
+	shared, err := t.blobKept(layer.Blob.ID)
 	if err != nil || shared {
 		return err
 	}

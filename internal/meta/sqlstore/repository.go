@@ -179,10 +179,16 @@ func (t *tx) PurgeRepository(id meta.RepositoryID, limit int, removeAfter time.T
 	if err != nil {
 		return false, err
 	}
+	if !linked { // or the trash has it
+		linked, err = t.has(`SELECT 1 FROM trash_repository WHERE repository_id = ?1`, id)
+	}
+	if err != nil {
+		return false, err
+	}
 	if linked {
 		return false, meta.ErrReferenced
 	}
-	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory, t.purgePreview} {
+	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeTrash, t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory, t.purgePreview} {
 		n, err := step(id, limit, removeAfter)
 		if err != nil {
 			return false, err
