@@ -47,7 +47,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"5: Remove takes sealed bytes away", removeSealed},
 		{"5: Remove takes an upload away and ends its writer", removeUpload},
 		{"a reader seeks and knows its size", readerSeeks},
-		{"an unsealed upload can be read", readUnsealed},
+		{"an unsealed upload has its bytes so far, or none", readUnsealed},
 		{"absent bytes are not found", openAbsent},
 		{"locations are typed and never drawn twice", locationsDiffer},
 		{"hostile locations do nothing", hostileLocations},
