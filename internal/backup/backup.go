@@ -3,20 +3,20 @@
 //
 // A backup is a directory of:
 //
-//	lighterage-backup        says that the directory is one
-//	backup.json              the manifest; written last
-//	catalogue-TIME.db        the catalogue at the moment, an SQLite database
-//	blobs-TIME.jsonl         the bytes that it names, a line each
-//	blobs/sha256/ab/abcd…    those bytes, by digest, if they were copied
+//		lighterage-backup        says that the directory is one
+//		backup.json              the manifest; written last
+//		catalogue-TIME.db        the catalogue at the moment, an SQLite database
+//		blobs-TIME.jsonl         the bytes that it names, a line each
+//		blobs/sha256/ab/abcd…    those bytes, by digest, if they were copied
 //
-//  1. The manifest names only what is whole and durable. Until a newer one is in
-//     its place the directory is the backup that it was.
-//  2. Bytes are hashed as they are copied. What the store does not have as it
-//     should is in the manifest, as damage, and never among the bytes.
-//  3. While a backup runs no bytes of its moment are removed from the store.
-//  4. Into a directory with anything else nothing is written.
-//  5. A run goes on where another one ended: bytes that are there are not
-//     copied again, be they of an earlier backup.
+//	 1. The manifest names only what is whole and durable. Until a newer one is in
+//	    its place the directory is the backup that it was.
+//	 2. Bytes are hashed as they are copied. What the store does not have as it
+//	    should is in the manifest, as damage, and never among the bytes.
+//	 3. While a backup runs no bytes of its moment are removed from the store.
+//	 4. Into a directory with anything else nothing is written.
+//	 5. A run goes on where another one ended: bytes that are there are not
+//	    copied again, be they of an earlier backup.
 //
 // It knows neither databases nor blob stores, nor how a store is made of a
 // backup: packages server and move do.

@@ -17,6 +17,9 @@ func (c *Collector) planGarbage(ctx context.Context) ([]Step, error) {
 		if err != nil {
 			return err
 		}
+		if held, err := heldUntil(tx); err != nil || held.After(now) {
+			return err
+		}
 		due, err := tx.DueGarbage(now, atOnce)
 		for _, g := range due {
 			steps = append(steps, Step{Verb: Remove, Object: "bytes at " + string(g.Location), Why: "nothing names them", garbage: g})
@@ -32,19 +35,23 @@ func (c *Collector) planGarbage(ctx context.Context) ([]Step, error) {
 // so that it holds up no other.
 func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 	var failed error
-	for range rounds {
+	counted := *t
+	for round := range rounds {
 		steps, err := c.planGarbage(ctx)
 		if err != nil || len(steps) == 0 {
 			return errors.Join(failed, err)
 		}
 		var done []int64
 		var kept []meta.Garbage
+		gained := int64(0)
 		for _, s := range steps {
 			done = append(done, s.garbage.ID)
 			if err := c.Blobs.Remove(ctx, s.garbage.Location); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", s, err))
 				kept = append(kept, s.garbage)
+				continue
 			}
+			gained += s.garbage.Size
 		}
 		err = c.Meta.Update(ctx, func(tx meta.Tx) error {
 			now, err := tx.Now()
@@ -62,6 +69,8 @@ func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 			return errors.Join(failed, err)
 		}
 		t.Locations += len(done) - len(kept)
+		t.Bytes += gained
+		counted = c.progress(t, counted, round)
 		if len(steps) < atOnce {
 			return failed
 		}

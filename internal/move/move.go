@@ -120,11 +120,11 @@ func (c Config) page(ctx context.Context, page []meta.Blob) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
-	next, failed := make(chan int), make([]error, len(page))
+	next, failed, broken := make(chan int), make([]error, len(page)), make([]error, len(page))
 	for range min(workers, len(page)) {
 		all.Go(func() {
 			for i := range next {
-				if failed[i] = c.one(ctx, page[i], &placed[i]); failed[i] != nil {
+				if broken[i], failed[i] = c.one(ctx, page[i], &placed[i]); failed[i] != nil {
 					cancel()
 				}
 			}
@@ -143,24 +143,32 @@ func (c Config) page(ctx context.Context, page []meta.Blob) error {
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
+	for i, why := range broken {
+		if why == nil {
+			continue
+		}
+		if err := c.Damaged(page[i], why); err != nil {
+			return err
+		}
+	}
 	return c.To.PlaceBlobs(ctx, placed)
 }
 
-// one copies the bytes of a blob to the location of placed.
-func (c Config) one(ctx context.Context, b meta.Blob, placed *meta.Blob) error {
+// one copies the bytes of a blob to the location of placed, and says in broken
+// what is wrong with the source's.
+func (c Config) one(ctx context.Context, b meta.Blob, placed *meta.Blob) (broken, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
-	broken, err := c.copy(ctx, b, placed.Location)
+	broken, err = c.copy(ctx, b, placed.Location)
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", b.Digest, err)
+		return nil, fmt.Errorf("copy %s: %w", b.Digest, err)
 	}
 	placed.State = meta.BlobOK
-	if broken == nil {
-		return nil
+	if broken != nil {
+		placed.State = meta.BlobMissing
 	}
-	placed.State = meta.BlobMissing
-	return c.Damaged(b, broken)
+	return broken, nil
 }
 
 // copy returns in broken what is wrong with the source's bytes.

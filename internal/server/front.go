@@ -53,7 +53,7 @@ func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses, t
 				Catalogue: s.catalogue, Lifecycle: s.lifecycle, Issuer: s.authority, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL,
 			}),
 			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: s.authority, Access: decider, Addresses: addresses}),
-			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Lifecycle: s.lifecycle, Principals: s.authority, Explainer: decider}),
+			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Lifecycle: s.lifecycle, Backups: s.backups, Principals: s.authority, Explainer: decider}),
 		},
 		Authenticator: auth,
 		Authorizer:    decider,

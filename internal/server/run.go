@@ -96,7 +96,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return &StoreError{err}
 	}
-	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger, Catalogue: stores.Catalogue()})
 	if err != nil {
 		return storeError(err)
 	}

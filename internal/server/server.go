@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lighterage/lighterage/internal/backup"
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/containers"
@@ -31,6 +32,7 @@ import (
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 	"github.com/lighterage/lighterage/internal/seal"
@@ -38,7 +40,8 @@ import (
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
-// Parts is what a server is made of. Every field but Trail must be set.
+// Parts is what a server is made of. Every field but Trail and Catalogue must be
+// set.
 type Parts struct {
 	Config config.Config
 	Root   config.Credentials
@@ -49,6 +52,10 @@ type Parts struct {
 	BootID string       // of the machine
 	Clock  func() time.Time
 	Logger *slog.Logger
+
+	// Catalogue is Meta as its driver opened it, to make backups of; nil: none
+	// can be made.
+	Catalogue *sqlstore.Store
 }
 
 // Server is the rules and fronts over two stores.
@@ -57,6 +64,7 @@ type Server struct {
 	catalogue *registry.Catalogue
 	directory *directory.Directory
 	lifecycle *lifecycle.Runner
+	backups   *backup.Runner
 	handler   http.Handler
 	passes    []worker.Pass
 	authority *identity.Authority
@@ -93,6 +101,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		Meta: p.Meta, Logger: p.Logger, LayerGrace: p.Config.LayerGrace, Strict: p.Config.ECRStrict,
 		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor},
 	})
+	s.backups = backups(p)
 	if err := s.directory.EnsureAccount(ctx, p.Config.Account, ownAccount); err != nil {
 		return nil, err
 	}
@@ -166,6 +175,7 @@ func (s *Server) Passes() []worker.Pass { return s.passes }
 
 // Close writes down what is only in memory. The stores may be closed after it.
 func (s *Server) Close(ctx context.Context) error {
+	s.backups.Close()
 	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx))
 }
 

@@ -37,14 +37,18 @@ type Stores struct {
 	database    io.Closer // nil: the database is in a directory
 }
 
-// StoreOptions is what stores need beside the configuration. Every field must
-// be set.
+// StoreOptions is what stores need beside the configuration. Every field but
+// Prepare must be set.
 type StoreOptions struct {
 	Clock  func() time.Time
 	Logger *slog.Logger
 	// Fatal is told that nobody can say any more what is durable, or that
 	// another server has taken the database. The process must end.
 	Fatal func(error)
+	// Prepare makes the database the target of a copy before it is bound to a
+	// layer store; nil: it is opened to be served, and refused while it is such
+	// a target.
+	Prepare func(context.Context, *sqlstore.Store) error
 }
 
 // OpenStores locks the stores' directories and database, opens them, and makes sure that
@@ -113,6 +117,9 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		return err
 	}
 	s.Meta = db
+	if err := s.prepare(ctx, o.Prepare); err != nil {
+		return err
+	}
 	id, at, err := s.identity(ctx)
 	if err != nil {
 		return fmt.Errorf("read the database's identity: %w", err)
@@ -120,12 +127,16 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 	if at != nil && !config.Exists(c.Storage.Path) {
 		return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
 	}
-	blobs, err := disk.Open(c.Storage.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
+	blobs, err := openBlobs(ctx, c.Storage, o)
 	if err != nil {
 		return err
 	}
 	s.Blobs = blobs
 	return s.bind(ctx, c, id, at)
+}
+
+func openBlobs(_ context.Context, p config.Place, o StoreOptions) (blob.Store, error) {
+	return disk.Open(p.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
 }
 
 // directories are those that one server has for itself: the data directory,
@@ -162,9 +173,26 @@ func openMeta(ctx context.Context, p config.Place, o sqlstore.Options) (meta.Sto
 // witness is the purpose under which the metadata store keeps the location of
 // a blob that proves which blob store is its own. Claim alone would take an
 // empty directory, such as a volume that is not mounted, for the store.
-const witness = "blob-store-witness"
+const witness = meta.StoreWitness
 
 var errStranger = errors.New("is not the one that belongs to the database: it is empty or not there, another one's, or not mounted")
+
+var errUnfinished = errors.New("the store is not whole: a move or restore into it was cut short; run that again, and it goes on")
+
+// prepare is what becomes of a store before it is bound to another.
+func (s *Stores) prepare(ctx context.Context, as func(context.Context, *sqlstore.Store) error) error {
+	if as != nil {
+		return as(ctx, s.Catalogue())
+	}
+	found, err := secret(ctx, s.Meta, meta.Unfinished)
+	if err == nil && found != nil {
+		err = errUnfinished
+	}
+	return err
+}
+
+// Catalogue is the metadata store as its driver opened it.
+func (s *Stores) Catalogue() *sqlstore.Store { return s.Meta.(*sqlstore.Store) }
 
 // identity returns what the metadata store calls itself, and the location of
 // its witness, nil if it has none.

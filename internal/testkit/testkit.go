@@ -165,7 +165,7 @@ func (s *Server) start() {
 	s.trail = closer
 	s.server, err = server.Build(ctx, server.Parts{
 		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs), Seal: sealer, Trail: trail,
-		BootID: disk.BootID(), Clock: s.clock, Logger: s.log,
+		BootID: disk.BootID(), Clock: s.clock, Logger: s.log, Catalogue: s.stores.Catalogue(),
 	})
 	s.must(err)
 	ln, err := server.Listen(ctx, s.Config)

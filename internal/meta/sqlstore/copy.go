@@ -2,17 +2,15 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	bigendian "encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/lighterage/lighterage/internal/digest"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -452,105 +450,22 @@ func (t *tx) blobsAfter(after meta.BlobID, limit int) ([]meta.Blob, error) {
 	return found, err
 }
 
-// BlobTotals counts the blobs with bytes outside of the catalogue, and theirs.
-// It reads all of them.
-func (s *Store) BlobTotals(ctx context.Context) (blobs, bytes int64, err error) {
-	err = s.snapshot(ctx, func(t *tx) error {
-		return t.row(func(r *row) { blobs, bytes = r.int(0), r.int(1) },
-			`SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blob WHERE location <> ?1`, meta.Inline)
+// HasBlob reports whether the catalogue has a blob of the digest.
+func (s *Store) HasBlob(ctx context.Context, domain int64, d digest.Digest) (found bool, err error) {
+	err = s.engine.view(ctx, func(t *tx) (err error) {
+		found, err = t.has(`SELECT 1 FROM blob WHERE domain = ?1 AND digest = ?2 AND location <> ?3`, domain, d, meta.Inline)
+		return err
 	})
-	return blobs, bytes, err
+	return found, err
 }
 
-// RowCounts counts the rows of every table that a copy takes along.
-func (s *Store) RowCounts(ctx context.Context) (map[string]int64, error) {
-	counts := map[string]int64{}
-	err := s.snapshot(ctx, func(t *tx) error {
-		for _, c := range copied {
-			sql := "SELECT COUNT(*) FROM " + c.name
-			if c.where != "" {
-				sql += " WHERE " + c.where
-			}
-			n, err := t.number(sql)
-			if err != nil {
-				return err
-			}
-			counts[c.name] = n
-		}
-		return nil
+// Identity returns what the store calls itself.
+func (s *Store) Identity(ctx context.Context) (id string, generation int64, err error) {
+	err = s.engine.view(ctx, func(t *tx) (err error) {
+		id, generation, err = t.Identity()
+		return err
 	})
-	return counts, err
-}
-
-// CompareRows reads all rows of a source and of its copy and returns how many
-// they are, or which table differs.
-func CompareRows(ctx context.Context, from, to *Store) (rows int64, err error) {
-	err = from.snapshot(ctx, func(src *tx) error {
-		return to.snapshot(ctx, func(dst *tx) error {
-			for _, c := range copied {
-				columns, err := sameColumns(ctx, src, to, c.name)
-				if err != nil {
-					return err
-				}
-				columns = slices.DeleteFunc(columns, func(s string) bool { return slices.Contains(c.differ, s) })
-				want, err := c.sum(src, columns)
-				if err != nil {
-					return err
-				}
-				got, err := c.sum(dst, columns)
-				if err != nil {
-					return err
-				}
-				if got != want {
-					return fmt.Errorf("table %s has %d rows in the source and %d in the target, or rows that differ", c.name, want.rows, got.rows)
-				}
-				rows += got.rows
-			}
-			return nil
-		})
-	})
-	return rows, err
-}
-
-type rowsSum struct {
-	rows int64
-	sum  [sha256.Size]byte
-}
-
-func (c copiedTable) sum(t *tx, columns []string) (rowsSum, error) {
-	h := sha256.New()
-	var s rowsSum
-	err := t.rows(func(r *row) {
-		s.rows++
-		for _, v := range r.values {
-			sumValue(h, v)
-		}
-	}, c.selects(columns, nil))
-	h.Sum(s.sum[:0])
-	return s, err
-}
-
-// sumValue adds a value with its kind and length, so that no two rows look alike.
-func sumValue(h hash.Hash, v any) {
-	var head [9]byte
-	var body []byte
-	switch v := v.(type) {
-	case nil:
-		head[0] = 'n'
-	case int64:
-		head[0] = 'i'
-		bigendian.BigEndian.PutUint64(head[1:], uint64(v))
-	case string:
-		head[0], body = 's', []byte(v)
-		bigendian.BigEndian.PutUint64(head[1:], uint64(len(v)))
-	case []byte:
-		head[0], body = 'b', v
-		bigendian.BigEndian.PutUint64(head[1:], uint64(len(v)))
-	default: // no schema of ours has another
-		head[0], body = '?', fmt.Append(nil, v)
-	}
-	h.Write(head[:])
-	h.Write(body)
+	return id, generation, err
 }
 
 // snapshot runs fn once over one moment of the store, however long it takes.
@@ -578,64 +493,4 @@ func (s *Store) snapshot(ctx context.Context, fn func(*tx) error) error {
 		return translatePostgres("SET", err)
 	}
 	return fn(&tx{session: &postgresSession{engine: e, ctx: ctx, tx: open}})
-}
-
-// Snapshot writes one moment of the catalogue to a new SQLite file, while others
-// read and write. It returns the identity of the store.
-func (s *Store) Snapshot(ctx context.Context, path string, o Options) (id string, generation int64, err error) {
-	if err := s.writeSnapshot(ctx, path, o); err != nil {
-		return "", 0, fmt.Errorf("write a snapshot of the catalogue: %w", err)
-	}
-	copied, err := OpenSQLite(ctx, path, o)
-	if err != nil {
-		return "", 0, err
-	}
-	err = copied.View(ctx, func(tx meta.Tx) (err error) {
-		id, generation, err = tx.Identity()
-		return err
-	})
-	return id, generation, errors.Join(err, copied.Close())
-}
-
-func (s *Store) writeSnapshot(ctx context.Context, path string, o Options) error {
-	if e, ok := s.engine.(*sqliteEngine); ok {
-		s.gate.RLock()
-		defer s.gate.RUnlock()
-		if err := s.ready(ctx); err != nil {
-			return err
-		}
-		conn, err := e.db.Conn(ctx) // its own: a statement that ctx ends takes no other along
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-			return (&sqliteSession{}).translate("VACUUM INTO", err)
-		}
-		return nil
-	}
-	to, err := OpenSQLite(ctx, path, o)
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.copyInto(ctx, to), to.Close())
-}
-
-func (s *Store) copyInto(ctx context.Context, to *Store) error {
-	var id string
-	var generation int64
-	err := s.View(ctx, func(tx meta.Tx) (err error) {
-		id, generation, err = tx.Identity()
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := to.BeginCopy(ctx, id, generation); err != nil {
-		return err
-	}
-	if err := CopyRows(ctx, s, to, nil); err != nil {
-		return err
-	}
-	return to.EndCopy(ctx)
 }

@@ -2,6 +2,25 @@
 
 package lighteragemodel
 
+// BackupBlobs is an enum of the model.
+type BackupBlobs string
+
+// The values of BackupBlobs.
+const (
+	BackupBlobsCopy      BackupBlobs = "copy"
+	BackupBlobsReference BackupBlobs = "reference"
+)
+
+// BackupState is an enum of the model.
+type BackupState string
+
+// The values of BackupState.
+const (
+	BackupStateRunning  BackupState = "running"
+	BackupStateFinished BackupState = "finished"
+	BackupStateFailed   BackupState = "failed"
+)
+
 // Decision is an enum of the model.
 type Decision string
 

@@ -23,6 +23,12 @@ var Model = &awsmodel.Model{
 			Errors: []string{"ValidationException", "ResourceAlreadyExistsException", "ServerException"},
 		},
 		{
+			Name:  "DescribeBackup",
+			Input: shapeDescribeBackupRequest, In: reflect.TypeFor[DescribeBackupRequest](),
+			Output: shapeDescribeBackupResponse, Out: reflect.TypeFor[DescribeBackupResponse](),
+			Errors: []string{"ValidationException", "ServerException"},
+		},
+		{
 			Name:  "ListAccounts",
 			Input: shapeListAccountsRequest, In: reflect.TypeFor[ListAccountsRequest](),
 			Output: shapeListAccountsResponse, Out: reflect.TypeFor[ListAccountsResponse](),
@@ -51,6 +57,12 @@ var Model = &awsmodel.Model{
 			Input: shapeSimulateDecisionRequest, In: reflect.TypeFor[SimulateDecisionRequest](),
 			Output: shapeSimulateDecisionResponse, Out: reflect.TypeFor[SimulateDecisionResponse](),
 			Errors: []string{"ValidationException", "ResourceNotFoundException", "ServerException"},
+		},
+		{
+			Name:  "StartBackup",
+			Input: shapeStartBackupRequest, In: reflect.TypeFor[StartBackupRequest](),
+			Output: shapeStartBackupResponse, Out: reflect.TypeFor[StartBackupResponse](),
+			Errors: []string{"ValidationException", "ServerException"},
 		},
 	},
 	Errors: []awsmodel.Error{

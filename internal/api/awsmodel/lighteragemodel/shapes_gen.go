@@ -21,6 +21,24 @@ type Account struct {
 	TokensRevokedAt *time.Time
 }
 
+// Backup is a structure of the model.
+type Backup struct {
+	Directory    *string
+	Blobs        *BackupBlobs
+	State        *BackupState
+	Phase        *string
+	Reason       *string
+	StartedAt    *time.Time
+	FinishedAt   *time.Time
+	HeldUntil    *time.Time
+	BlobsDone    *int64
+	BlobsTotal   *int64
+	BytesDone    *int64
+	BytesTotal   *int64
+	BytesCopied  *int64
+	DamagedCount *int32
+}
+
 // CreateAccountRequest is the input of CreateAccount.
 type CreateAccountRequest struct {
 	AccountName *string // required
@@ -31,6 +49,15 @@ type CreateAccountRequest struct {
 type CreateAccountResponse struct {
 	Account   *Account
 	AccessKey *AccessKey
+}
+
+// DescribeBackupRequest is the input of DescribeBackup.
+type DescribeBackupRequest struct {
+}
+
+// DescribeBackupResponse is the output of DescribeBackup.
+type DescribeBackupResponse struct {
+	Backup *Backup
 }
 
 // LifecyclePolicy is a structure of the model.
@@ -127,6 +154,18 @@ type SimulateDecisionResponse struct {
 	Decision   *Decision
 	Reason     *string
 	Statements []Statement
+}
+
+// StartBackupRequest is the input of StartBackup.
+type StartBackupRequest struct {
+	Directory   *string // required
+	Blobs       *BackupBlobs
+	HoldSeconds *int32
+}
+
+// StartBackupResponse is the output of StartBackup.
+type StartBackupResponse struct {
+	Backup *Backup
 }
 
 // Statement is a structure of the model.

@@ -16,10 +16,28 @@ var (
 		{Name: "createdAt", Shape: shapeTimestamp},
 		{Name: "tokensRevokedAt", Shape: shapeTimestamp},
 	}}
-	shapeAccountId            = &awsmodel.Shape{Name: "AccountId", Kind: awsmodel.String, Pattern: "[0-9]{12}"}
-	shapeAccountList          = &awsmodel.Shape{Name: "AccountList", Kind: awsmodel.List, Elem: shapeAccount}
-	shapeAccountName          = &awsmodel.Shape{Name: "AccountName", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(50)), Pattern: "[ -~]+"}
-	shapeAction               = &awsmodel.Shape{Name: "Action", Kind: awsmodel.String, Min: new(int64(3)), Max: new(int64(128)), Pattern: "[a-z0-9-]+:[A-Za-z0-9]+"}
+	shapeAccountId   = &awsmodel.Shape{Name: "AccountId", Kind: awsmodel.String, Pattern: "[0-9]{12}"}
+	shapeAccountList = &awsmodel.Shape{Name: "AccountList", Kind: awsmodel.List, Elem: shapeAccount}
+	shapeAccountName = &awsmodel.Shape{Name: "AccountName", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(50)), Pattern: "[ -~]+"}
+	shapeAction      = &awsmodel.Shape{Name: "Action", Kind: awsmodel.String, Min: new(int64(3)), Max: new(int64(128)), Pattern: "[a-z0-9-]+:[A-Za-z0-9]+"}
+	shapeBackup      = &awsmodel.Shape{Name: "Backup", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "directory", Shape: shapeString},
+		{Name: "blobs", Shape: shapeBackupBlobs},
+		{Name: "state", Shape: shapeBackupState},
+		{Name: "phase", Shape: shapeString},
+		{Name: "reason", Shape: shapeString},
+		{Name: "startedAt", Shape: shapeTimestamp},
+		{Name: "finishedAt", Shape: shapeTimestamp},
+		{Name: "heldUntil", Shape: shapeTimestamp},
+		{Name: "blobsDone", Shape: shapeLong},
+		{Name: "blobsTotal", Shape: shapeLong},
+		{Name: "bytesDone", Shape: shapeLong},
+		{Name: "bytesTotal", Shape: shapeLong},
+		{Name: "bytesCopied", Shape: shapeLong},
+		{Name: "damagedCount", Shape: shapeInteger},
+	}}
+	shapeBackupBlobs          = &awsmodel.Shape{Name: "BackupBlobs", Kind: awsmodel.String, Enum: []string{"copy", "reference"}}
+	shapeBackupState          = &awsmodel.Shape{Name: "BackupState", Kind: awsmodel.String, Enum: []string{"running", "finished", "failed"}}
 	shapeBoolean              = &awsmodel.Shape{Name: "Boolean", Kind: awsmodel.Boolean}
 	shapeContextKey           = &awsmodel.Shape{Name: "ContextKey", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(256))}
 	shapeContextMap           = &awsmodel.Shape{Name: "ContextMap", Kind: awsmodel.Map, Max: new(int64(100)), Key: shapeContextKey, Elem: shapeContextValueList}
@@ -33,8 +51,14 @@ var (
 		{Name: "account", Shape: shapeAccount},
 		{Name: "accessKey", Shape: shapeAccessKey},
 	}}
-	shapeDecision        = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
+	shapeDecision               = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
+	shapeDescribeBackupRequest  = &awsmodel.Shape{Name: "DescribeBackupRequest", Kind: awsmodel.Structure}
+	shapeDescribeBackupResponse = &awsmodel.Shape{Name: "DescribeBackupResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "backup", Shape: shapeBackup},
+	}}
+	shapeDirectory       = &awsmodel.Shape{Name: "Directory", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(4096))}
 	shapeEffect          = &awsmodel.Shape{Name: "Effect", Kind: awsmodel.String, Enum: []string{"Allow", "Deny"}}
+	shapeHoldSeconds     = &awsmodel.Shape{Name: "HoldSeconds", Kind: awsmodel.Integer, Min: new(int64(60)), Max: new(int64(31536000))}
 	shapeInteger         = &awsmodel.Shape{Name: "Integer", Kind: awsmodel.Integer}
 	shapeLifecyclePolicy = &awsmodel.Shape{Name: "LifecyclePolicy", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "accountId", Shape: shapeAccountId},
@@ -72,6 +96,7 @@ var (
 		{Name: "lifecyclePolicies", Shape: shapeLifecyclePolicyList},
 		{Name: "nextToken", Shape: shapePageToken},
 	}}
+	shapeLong                = &awsmodel.Shape{Name: "Long", Kind: awsmodel.Long}
 	shapeMaxResults          = &awsmodel.Shape{Name: "MaxResults", Kind: awsmodel.Integer, Min: new(int64(1)), Max: new(int64(1000))}
 	shapePageToken           = &awsmodel.Shape{Name: "PageToken", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(64))}
 	shapePrincipalArn        = &awsmodel.Shape{Name: "PrincipalArn", Kind: awsmodel.String, Min: new(int64(20)), Max: new(int64(2048)), Pattern: "arn:aws:(iam|sts)::[0-9]{12}:.+"}
@@ -117,6 +142,14 @@ var (
 		{Name: "decision", Shape: shapeDecision},
 		{Name: "reason", Shape: shapeString},
 		{Name: "statements", Shape: shapeStatementList},
+	}}
+	shapeStartBackupRequest = &awsmodel.Shape{Name: "StartBackupRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "directory", Shape: shapeDirectory, Required: true},
+		{Name: "blobs", Shape: shapeBackupBlobs},
+		{Name: "holdSeconds", Shape: shapeHoldSeconds},
+	}}
+	shapeStartBackupResponse = &awsmodel.Shape{Name: "StartBackupResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
+		{Name: "backup", Shape: shapeBackup},
 	}}
 	shapeStatement = &awsmodel.Shape{Name: "Statement", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "layer", Shape: shapeString},
