@@ -103,6 +103,7 @@ type Tx interface {
 
 	LifecycleTx
 	TrashTx
+	LeaseTx
 }
 
 // Lock says how a row is held until the transaction ends. On a store with a

@@ -54,6 +54,7 @@ func Run(t *testing.T, new New) {
 		{"registered image", testRegisteredImage},
 		{"resource tag", testResourceTag},
 		{"secret", testSecret},
+		{"lease", testLease},
 		{"account", testAccount},
 		{"access version", testAccessVersion},
 		{"principal", testPrincipal},
