@@ -28,7 +28,8 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 )
 
-// Config is what a Catalogue is made of. Every field must be set but Limits.
+// Config is what a Catalogue is made of. Every field must be set but Limits,
+// Shared, and BootID where bytes survive a boot of any machine.
 type Config struct {
 	Meta   meta.Store
 	Blobs  blob.Store
@@ -37,6 +38,9 @@ type Config struct {
 	BootID string // identifies the machine's boot: unsynced bytes of another one are not trusted
 	Limits Limits
 	Keys   Keys
+	// Shared: other processes work on the same stores, and may be asked to
+	// continue any upload (docs/adr/0013-replicas.md).
+	Shared bool
 
 	LayerGrace time.Duration // an unreferenced layer lives at least this long
 	UploadTTL  time.Duration // an upload not finished by then is dropped

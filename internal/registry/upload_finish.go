@@ -72,6 +72,9 @@ func (c *Catalogue) finish(ctx context.Context, s *session, want []digest.Digest
 		}
 	}
 	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return c.publish(tx, s, b, existed) })
+	if errors.Is(err, meta.ErrConflict) {
+		err = c.lost(s)
+	}
 	if errors.Is(err, meta.ErrNotFound) { // consumed before: by an attempt whose answer was lost?
 		if _, err = c.Layer(ctx, s.key, d); fault.Is(err, fault.LayerNotFound) {
 			err = c.lost(s)
@@ -117,7 +120,7 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 		return err
 	}
 	if s.tried {
-		if err := tx.DeleteUpload(s.id); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
+		if err := tx.ConsumeUpload(s.id, s.row.Fence); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
 			return err
 		}
 		if err := discard(tx, s.abandoned, 0); err != nil {
