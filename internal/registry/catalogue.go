@@ -28,14 +28,13 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 )
 
-// Config is what a Catalogue is made of. Every field must be set but Limits,
-// Shared, and BootID where bytes survive a boot of any machine.
+// Config is what a Catalogue is made of. Every field must be set but Limits.
 type Config struct {
 	Meta   meta.Store
 	Blobs  blob.Store
 	Clock  func() time.Time
 	Logger *slog.Logger
-	BootID string // identifies the machine's boot: unsynced bytes of another one are not trusted
+	BootID string // identifies the machine's boot: unsynced bytes of another one are not trusted; empty: the blob store has none such
 	Limits Limits
 	Keys   Keys
 	// Shared: other processes work on the same stores, and may be asked to
