@@ -87,7 +87,7 @@ var table = []row{
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
 	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle", "internal/rate"}},
-	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit", "internal/transfer"}},
+	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit", "internal/lifecycle", "internal/transfer"}},
 
 	{"internal/archtest", nil},
 	{"internal/testkit/apart", nil},
