@@ -19,8 +19,9 @@ const (
 	claim = "lighterage-store"
 )
 
-// location is the only form that is ever made a key of.
-var location = regexp.MustCompile(`^s3:[0-9a-f]{34}$`)
+// location is the only form that is ever made a key of. A number at its end is
+// that of the key that the bytes are encrypted with.
+var location = regexp.MustCompile(`^s3:[0-9a-f]{34}(-[1-9][0-9]{0,18})?$`)
 
 // draw returns a location of 136 random bits.
 func draw() name.Location {

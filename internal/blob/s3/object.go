@@ -205,6 +205,15 @@ func (s *Store) Probe(ctx context.Context) error {
 	return s.fault(ctx, "write", s.putObject(ctx, key, body, sha256.Sum256(body), nil))
 }
 
+// Ping tells whether the bucket can be read now.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.readClaim(ctx)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // claimMax bounds what is read of the claim.
 const claimMax = 1 << 10
 

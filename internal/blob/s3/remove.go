@@ -29,13 +29,28 @@ func (s *Store) Remove(ctx context.Context, at name.Location) error {
 // RemoveAll takes many away: what the uploads among them have, then the objects
 // by one request for each thousand.
 func (s *Store) RemoveAll(ctx context.Context, all []name.Location) ([]name.Location, error) {
-	keys := make([]string, len(all))
-	for i, at := range all {
+	all, keys, strangers, failed := s.ours(ctx, all)
+	kept, err := s.removeOurs(ctx, all, keys)
+	return append(kept, strangers...), errors.Join(failed, err)
+}
+
+// ours tells the locations that this kind of store can have, with their keys,
+// from others.
+func (s *Store) ours(ctx context.Context, all []name.Location) (ours []name.Location, keys []string, strangers []name.Location, failed error) {
+	for _, at := range all {
 		key, err := s.key(ctx, at)
 		if err != nil {
-			return all, err
+			strangers, failed = append(strangers, at), errors.Join(failed, err)
+			continue
 		}
-		keys[i] = key
+		ours, keys = append(ours, at), append(keys, key)
+	}
+	return ours, keys, strangers, failed
+}
+
+func (s *Store) removeOurs(ctx context.Context, all []name.Location, keys []string) ([]name.Location, error) {
+	if len(all) == 0 {
+		return nil, nil
 	}
 	for i, at := range all { // keeps writers out meanwhile
 		u := s.newUpload(at, keys[i])
