@@ -56,7 +56,7 @@ func newRoot(program string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newServe(program), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newLifecycle(), newAudit(), newBackup(), newRestore(), newMove())
+	root.AddCommand(newServe(program), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newLifecycle(), newImport(), newExport(), newAudit(), newBackup(), newRestore(), newMove())
 	return root
 }
 

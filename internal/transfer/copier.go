@@ -65,19 +65,20 @@ var errUnreachable = errors.New("one of the two sides cannot be reached; run it 
 // tooMany is how many images in a row may find nobody to talk to.
 const tooMany = 10
 
-// Repository copies what the source lists of a repository to another name. It
-// returns an error only for what ends the whole copy; the rest is reported. Of
-// several that are called at the same time, each has its own order.
-func (c *Copier) Repository(ctx context.Context, from, to string) error {
-	images, err := c.source.Images(ctx, from)
+// List lists what the source has of a repository. That it cannot is reported,
+// and told by ok; an error ends the whole copy.
+func (c *Copier) List(ctx context.Context, repository string) (images []Image, ok bool, err error) {
+	images, err = c.source.Images(ctx, repository)
 	if err != nil {
-		c.finish(Result{Repository: from, State: Failed, Error: fmt.Sprintf("list the images: %v", err)}, err)
-		return c.ended(ctx)
+		c.finish(Result{Repository: repository, State: Failed, Error: fmt.Sprintf("list the images: %v", err)}, err)
+		return nil, false, c.ended(ctx)
 	}
-	return c.Images(ctx, from, to, images)
+	return images, true, nil
 }
 
-// Images copies some images of a repository.
+// Images copies images of a repository to another name. It returns an error only
+// for what ends the whole copy; the rest is reported. Of several calls at the
+// same time, each has its own order.
 func (c *Copier) Images(ctx context.Context, from, to string, images []Image) error {
 	images = c.wanted(images)
 	c.listed.Add(int64(len(images)))

@@ -2,6 +2,8 @@ package transfer
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +31,9 @@ import (
 // Access is how a registry is reached.
 type Access struct {
 	URL       string            // scheme and host
-	Transport http.RoundTripper // with the CAs that are trusted
-	Jobs      int               // requests at a time
+	Transport http.RoundTripper // nil: one of its own, which trusts the machine's CAs and CA
+	CA        []byte            // PEM
+	Jobs      int               // images at a time, of which each asks more than one thing
 
 	// Authorization returns the header for every request to the host. Without
 	// it, User and Password answer the registry's challenges, and without those
@@ -66,6 +69,11 @@ func NewRemote(a Access) (*Remote, error) {
 	if u.Scheme == "http" {
 		host.TLS = config.TLSDisabled
 	}
+	if a.Transport == nil {
+		if a.Transport, err = transport(a.CA); err != nil {
+			return nil, err
+		}
+	}
 	g := &gate{to: a.Transport, scheme: u.Scheme, host: host.Hostname, only: a.Only, authorization: a.Authorization}
 	var options []regclient.Opt
 	if a.Docker && a.User == "" && a.Authorization == nil {
@@ -80,6 +88,23 @@ func NewRemote(a Access) (*Remote, error) {
 		}
 		return ref.Ref{Scheme: "reg", Registry: name, Repository: repository}
 	}}, nil
+}
+
+func transport(ca []byte) (http.RoundTripper, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	if len(ca) == 0 {
+		return t, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, errors.New("the CA file holds no certificate in PEM")
+	}
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return t, nil
 }
 
 // NewLayout returns a place of OCI layouts that are written: folder says in which
