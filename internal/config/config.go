@@ -26,7 +26,8 @@ type Config struct {
 	Listen                string // host:port
 	DataDir               string
 	Database              Place // sqlite or postgres
-	Storage               Place // file
+	Storage               Place // file or s3
+	Redirect              bool  // clients read layers of a bucket from the bucket
 	Account               name.AccountID
 	Region                name.Region   // of plain host names and unscoped clients
 	Regions               []name.Region // served; Region is among them
@@ -59,6 +60,7 @@ type Config struct {
 	LayerGrace       time.Duration // how long an unreferenced layer stays
 	UploadTTL        time.Duration // how long an unfinished upload stays
 	LightsailPushTTL time.Duration // how long an unregistered push stays
+	Trash            time.Duration // how long what was deleted can come back; 0: not at all
 	ShutdownTimeout  time.Duration // what requests in flight get to finish
 
 	sources map[string]string // where each key's value came from; empty: the default
@@ -66,9 +68,10 @@ type Config struct {
 
 // Place is where a store is.
 type Place struct {
-	Scheme string // sqlite or postgres, file, stdout or off
+	Scheme string // sqlite or postgres, file or s3, stdout or off
 	Path   string // of sqlite and file
 	URL    Secret // of postgres: it may hold a password
+	Bucket Bucket // of s3
 }
 
 // setting is one line of the table of all settings.
@@ -85,7 +88,8 @@ var settings = []setting{
 	{"listen", "127.0.0.1:5000", "address to serve on, `host:port`", setListen},
 	{"data-dir", "./lighterage-data", "`directory` of everything that is kept", setDataDir},
 	{"database", "sqlite:", "metadata store: sqlite:[path] (default: in the data directory) or postgres://… `url`", setDatabase},
-	{"storage", "file:", "layer store: file:[path] (default: in the data directory) as `url`", setStorage},
+	{"storage", "file:", "layer store: file:[path] (default: in the data directory) or s3://bucket/prefix?region=…&endpoint=…&path-style=true as `url`", setStorage},
+	{"redirect", "false", "send pulls of layers in a bucket there, by signed URLs, in the place of passing the bytes on", setBool(func(c *Config) *bool { return &c.Redirect })},
 	{"account-id", "000000000000", "account that owns everything, 12 `digits`", setAccount},
 	{"region", "us-east-1", "`region` of plain host names and of clients that name none", setRegion},
 	{"regions", "all", "comma-separated `regions` that are served; all: every AWS region", setRegions},
@@ -118,6 +122,7 @@ var settings = []setting{
 	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
 	{"upload-ttl", "24h", "how long an unfinished upload stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.UploadTTL })},
 	{"lightsail-push-ttl", "24h", "how long a Lightsail push that is not registered stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LightsailPushTTL })},
+	{"trash", "168h", "how long what was deleted can be brought back, a `duration`; 0: it is gone at once", setTrash},
 	{"shutdown-timeout", "30s", "how long requests in flight may take to finish at the end, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
 }
 
@@ -125,7 +130,7 @@ var settings = []setting{
 // logs.
 func (c Config) Redacted() map[string]string {
 	return map[string]string{
-		"listen": c.Listen, "data-dir": c.DataDir, "database": c.Database.redacted(), "storage": c.Storage.redacted(),
+		"listen": c.Listen, "data-dir": c.DataDir, "database": c.Database.redacted(), "storage": c.Storage.redacted(), "redirect": format(c.Redirect),
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
@@ -137,13 +142,16 @@ func (c Config) Redacted() map[string]string {
 		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "rates": c.Rates.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
-		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
+		"lightsail-push-ttl": c.LightsailPushTTL.String(), "trash": c.Trash.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
 	}
 }
 
 func (p Place) redacted() string {
 	if p.Scheme == "postgres" {
 		return redactURL(p.URL.Reveal())
+	}
+	if p.Scheme == "s3" {
+		return p.Bucket.String()
 	}
 	if p.Path == "" {
 		return p.Scheme

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/name"
 )
 
 // planGarbage lists locations whose bytes may go.
@@ -42,16 +45,15 @@ func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 			return errors.Join(failed, err)
 		}
 		var done []int64
-		var kept []meta.Garbage
 		gained := int64(0)
+		kept, err := c.remove(ctx, steps)
+		failed = errors.Join(failed, err)
 		for _, s := range steps {
 			done = append(done, s.garbage.ID)
-			if err := c.Blobs.Remove(ctx, s.garbage.Location); err != nil {
-				failed = errors.Join(failed, fmt.Errorf("%s: %w", s, err))
-				kept = append(kept, s.garbage)
-				continue
-			}
 			gained += s.garbage.Size
+		}
+		for _, g := range kept {
+			gained -= g.Size
 		}
 		err = c.Meta.Update(ctx, func(tx meta.Tx) error {
 			now, err := tx.Now()
@@ -76,4 +78,30 @@ func (c *Collector) sweep(ctx context.Context, t *Tally) error {
 		}
 	}
 	return failed
+}
+
+// remove removes the bytes of steps, all at once where the store can, and
+// returns the garbage that stays.
+func (c *Collector) remove(ctx context.Context, steps []Step) (kept []meta.Garbage, failed error) {
+	store, ok := c.Blobs.(blob.Remover)
+	if !ok {
+		for _, s := range steps {
+			if err := c.Blobs.Remove(ctx, s.garbage.Location); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", s, err))
+				kept = append(kept, s.garbage)
+			}
+		}
+		return kept, failed
+	}
+	all := make([]name.Location, len(steps))
+	for i, s := range steps {
+		all[i] = s.garbage.Location
+	}
+	stay, failed := store.RemoveAll(ctx, all)
+	for _, s := range steps {
+		if slices.Contains(stay, s.garbage.Location) {
+			kept = append(kept, s.garbage)
+		}
+	}
+	return kept, failed
 }

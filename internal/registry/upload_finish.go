@@ -142,7 +142,8 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 }
 
 // match returns the first wanted digest that the bytes hash to. An algorithm
-// that was not announced costs a second reading.
+// that was not announced costs a second reading, of sealed bytes: those of an
+// unfinished upload not every store can read.
 func (c *Catalogue) match(ctx context.Context, s *session, want []digest.Digest) (digest.Digest, error) {
 	computed := map[digest.Algorithm]digest.Digest{s.hasher.Algorithm(): s.hasher.Digest()}
 	for _, w := range want {
@@ -151,6 +152,11 @@ func (c *Catalogue) match(ctx context.Context, s *session, want []digest.Digest)
 		}
 		got, ok := computed[w.Algorithm()]
 		if !ok {
+			if s.row.Location != "" {
+				if err := c.seal(ctx, s); err != nil {
+					return "", err
+				}
+			}
 			h, err := c.rehash(ctx, s, w.Algorithm())
 			if err != nil {
 				return "", err

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/config"
 )
@@ -14,9 +15,14 @@ import (
 // roomAge is how long an answer about room is given again.
 const roomAge = time.Second
 
-// room tells whether the directories that are written to can be.
+// answering is how long a bucket may take to answer.
+const answering = 10 * time.Second
+
+// room tells whether the directories that are written to can be, and whether a
+// bucket answers.
 type room struct {
 	dirs  []string
+	blobs pinger // nil: they are in a directory
 	clock func() time.Time
 
 	mu   sync.Mutex
@@ -30,15 +36,24 @@ type look struct {
 	err  error // once done is closed
 }
 
+// pinger is a layer store on other machines.
+type pinger interface {
+	Ping(ctx context.Context) error
+}
+
 // newRoom watches the data directory and the stores', each of which may be on
 // a disk of its own.
-func newRoom(c config.Config, clock func() time.Time) *room {
-	dirs := []string{c.DataDir, c.Storage.Path}
+func newRoom(c config.Config, blobs blob.Store, clock func() time.Time) *room {
+	dirs := []string{c.DataDir}
+	if c.Storage.Scheme == "file" {
+		dirs = append(dirs, c.Storage.Path)
+	}
 	if c.Database.Scheme == "sqlite" {
 		dirs = append(dirs, filepath.Dir(c.Database.Path))
 	}
 	slices.Sort(dirs)
-	return &room{dirs: slices.Compact(dirs), clock: clock}
+	remote, _ := blobs.(pinger)
+	return &room{dirs: slices.Compact(dirs), blobs: remote, clock: clock}
 }
 
 // check returns why nothing can be written. However many ask, there is one
@@ -75,6 +90,11 @@ func (r *room) latest() *look {
 			if l.err = disk.Probe(dir); l.err != nil {
 				return
 			}
+		}
+		if r.blobs != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), answering)
+			defer cancel()
+			l.err = r.blobs.Ping(ctx)
 		}
 	}()
 	return l

@@ -94,7 +94,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Clock),
+		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Blobs, p.Clock),
 		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
 	}
 	s.lifecycle = lifecycle.New(lifecycle.Config{
@@ -153,6 +153,7 @@ func (s *Server) background() []worker.Pass {
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
 		{Name: "record key uses", Every: time.Minute, Run: s.authority.FlushUses},
 		{Name: "run lifecycle policies", Every: 5 * time.Minute, Run: s.lifecycle.RunDue},
+		{Name: "sweep uploads", Every: 6 * time.Hour, Run: s.sweepUploads},
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 }
@@ -201,13 +202,14 @@ func registryConfig(p Parts) registry.Config {
 		keys[key] = registry.KeyState(state)
 	}
 	return registry.Config{
-		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: p.BootID, Keys: keys,
+		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: bootID(p), Keys: keys,
 		Limits: registry.Limits{
 			Repositories: q.RepositoriesPerRegistry, ImagesPerRepo: q.ImagesPerRepository, TagsPerImage: q.TagsPerImage,
 			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,
 			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, LayersPerImage: q.LayersPerImage, Strict: c.ECRStrict,
 		},
 		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
+		Redirect: redirectFor(c),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/disk"
+	"github.com/lighterage/lighterage/internal/blob/s3"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
@@ -124,7 +125,7 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 	if err != nil {
 		return fmt.Errorf("read the database's identity: %w", err)
 	}
-	if at != nil && !config.Exists(c.Storage.Path) {
+	if at != nil && c.Storage.Scheme == "file" && !config.Exists(c.Storage.Path) {
 		return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
 	}
 	blobs, err := openBlobs(ctx, c.Storage, o)
@@ -135,8 +136,22 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 	return s.bind(ctx, c, id, at)
 }
 
-func openBlobs(_ context.Context, p config.Place, o StoreOptions) (blob.Store, error) {
+func openBlobs(ctx context.Context, p config.Place, o StoreOptions) (blob.Store, error) {
+	if b := p.Bucket; p.Scheme == "s3" {
+		return s3.Open(ctx, s3.Config{
+			Bucket: b.Name, Prefix: b.Prefix, Region: b.Region, Endpoint: b.Endpoint, PathStyle: b.PathStyle,
+			SSE: b.SSE, SSEKMSKeyID: b.SSEKMSKeyID, Logger: o.Logger,
+		})
+	}
 	return disk.Open(p.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
+}
+
+// layerStore is a layer store as errors name it.
+func layerStore(p config.Place) string {
+	if p.Scheme == "s3" {
+		return "layer store " + p.Bucket.String()
+	}
+	return "layer store " + p.Path
 }
 
 // directories are those that one server has for itself: the data directory,
@@ -146,7 +161,9 @@ func directories(c config.Config) []string {
 	if c.Database.Scheme == "sqlite" {
 		dirs = append(dirs, filepath.Dir(c.Database.Path))
 	}
-	dirs = append(dirs, c.Storage.Path)
+	if c.Storage.Scheme == "file" {
+		dirs = append(dirs, c.Storage.Path)
+	}
 	var out []string
 	for _, d := range dirs {
 		in, err := filepath.Rel(c.DataDir, d)
@@ -217,10 +234,10 @@ func (s *Stores) bind(ctx context.Context, c config.Config, id string, at []byte
 	if at != nil {
 		r, err := s.Blobs.Open(ctx, name.Location(at))
 		if errors.Is(err, blob.ErrNotFound) {
-			return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
+			return fmt.Errorf("%s %w", layerStore(c.Storage), errStranger)
 		}
 		if err != nil {
-			return fmt.Errorf("layer store %s: %w", c.Storage.Path, err)
+			return fmt.Errorf("%s: %w", layerStore(c.Storage), err)
 		}
 		r.Close()
 	}
@@ -229,7 +246,7 @@ func (s *Stores) bind(ctx context.Context, c config.Config, id string, at []byte
 		return err
 	}
 	if recorded != id {
-		return fmt.Errorf("layer store %s %w (it says %q, the database %q)", c.Storage.Path, errStranger, recorded, id)
+		return fmt.Errorf("%s %w (it says %q, the database %q)", layerStore(c.Storage), errStranger, recorded, id)
 	}
 	if at != nil {
 		return nil
