@@ -13,14 +13,14 @@ type row struct {
 var groups = map[string][]string{
 	"words": {
 		"internal/fault", "internal/name", "internal/digest",
-		"internal/manifest", "internal/sigv4", "internal/policy", "internal/seal",
+		"internal/manifest", "internal/sigv4", "internal/policy", "internal/seal", "internal/datakey",
 	},
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/webidentity", "internal/access",
 		"internal/gc", "internal/directory", "internal/lifecycle", "internal/move", "internal/backup",
 	},
-	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/s3", "internal/seal/awskms"},
+	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/vault", "internal/blob/s3", "internal/seal/awskms"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
 		"internal/api/admin", "internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
@@ -37,6 +37,7 @@ var table = []row{
 	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
 	{"internal/policy", []string{"internal/fault", "internal/name"}},
 	{"internal/seal", nil},
+	{"internal/datakey", []string{"internal/seal"}},
 	{"internal/seal/awskms", nil},
 	{"internal/seal/awskms/kmstest", []string{"internal/sigv4"}},
 

@@ -28,6 +28,9 @@ import (
 var (
 	// ErrNotFound: there are no bytes at the location.
 	ErrNotFound = errors.New("blob: not found")
+	// ErrDamaged: the bytes at the location are not those that were written.
+	// Only a store that can tell returns it, and then none of them.
+	ErrDamaged = errors.New("blob: bytes are damaged")
 	// ErrFull: the store has no room. Nothing was acknowledged.
 	ErrFull = errors.New("blob: store is full")
 	// ErrClosed: the upload was closed, sealed or taken over.
@@ -100,7 +103,7 @@ type Item struct {
 type Presigner interface {
 	// Presign returns a URL under which sealed bytes can be read with GET, whole
 	// or in ranges, by whoever has it, for the given time. Nobody looks whether
-	// there are any.
+	// there are any. Empty: these only the server can read.
 	Presign(ctx context.Context, at name.Location, valid time.Duration) (string, error)
 }
 
