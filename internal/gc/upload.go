@@ -13,7 +13,8 @@ import (
 // fails. Whoever deletes the row owns the bytes: if that is the transaction
 // that finishes the upload, they are a layer's, else they are garbage.
 func (c *Collector) expire(ctx context.Context, t *Tally) error {
-	for range rounds {
+	counted := *t
+	for round := range rounds {
 		n, dropped := 0, 0
 		err := c.Meta.Update(ctx, func(tx meta.Tx) error {
 			n, dropped = 0, 0
@@ -41,7 +42,9 @@ func (c *Collector) expire(ctx context.Context, t *Tally) error {
 		if err != nil {
 			return err
 		}
-		if t.Uploads += dropped; n < atOnce {
+		t.Uploads += dropped
+		counted = c.progress(t, counted, round)
+		if n < atOnce {
 			return nil
 		}
 	}
