@@ -209,11 +209,11 @@ const imagesAtOnce = 200
 
 // DeleteService removes a service with its registered images and tags; the
 // name is free at once. ServiceNotFound.
-func (s *Services) DeleteService(ctx context.Context, key Key) error {
+func (s *Services) DeleteService(ctx context.Context, by string, key Key) error {
 	for again := false; ; again = true {
 		done := false
 		err := s.Meta.Update(ctx, func(tx meta.Tx) (err error) {
-			done, err = s.deleteSome(tx, key)
+			done, err = s.deleteSome(tx, by, key)
 			return err
 		})
 		if again && fault.Is(err, fault.ServiceNotFound) { // somebody else deleted it too
@@ -227,7 +227,7 @@ func (s *Services) DeleteService(ctx context.Context, key Key) error {
 
 // deleteSome removes a bounded number of a service's images and, when none is
 // left, the service.
-func (s *Services) deleteSome(tx meta.Tx, key Key) (done bool, err error) {
+func (s *Services) deleteSome(tx meta.Tx, by string, key Key) (done bool, err error) {
 	row, err := live(tx, key, meta.LockExclusive) // no registration meanwhile
 	if err != nil {
 		return false, err
@@ -237,14 +237,21 @@ func (s *Services) deleteSome(tx meta.Tx, key Key) (done bool, err error) {
 		return false, err
 	}
 	for _, i := range images {
-		if err := s.forget(tx, i); err != nil {
+		if err := s.forget(tx, by, i, true); err != nil {
 			return false, err
 		}
 	}
 	if len(images) == imagesAtOnce {
 		return false, nil
 	}
-	return true, tx.DeleteService(row.ID)
+	if s.Trash == 0 {
+		return true, tx.DeleteService(row.ID)
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return false, err
+	}
+	return true, tx.DiscardService(row.ID, meta.Discard{By: by, Until: now.Add(s.Trash)})
 }
 
 // OpenRegistry makes sure that there is something to push to. ServiceMissing

@@ -146,9 +146,12 @@ func (r *Runner) act(tx meta.Tx, repository meta.RepositoryID, newest meta.Image
 	if len(attached) > 0 || !same(imageOf(found[0]), i) {
 		return Changed, nil
 	}
-	if result.Action == Transition {
+	switch {
+	case result.Action == Transition:
 		became, err = Archived, tx.ArchiveImage(i.ID, now)
-	} else {
+	case r.Trash > 0:
+		err = tx.DiscardImage(i.ID, now.Add(r.LayerGrace), meta.Discard{By: By, Until: now.Add(r.Trash)})
+	default:
 		err = tx.DeleteImage(i.ID, By, now.Add(r.LayerGrace))
 	}
 	switch {

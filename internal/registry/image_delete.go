@@ -34,11 +34,11 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 		if err != nil {
 			return err
 		}
-		waiting := unique(ids)
+		waiting, lost := unique(ids), map[ImageID][]name.Tag{}
 		for len(waiting) > 0 { // again while a round freed a child of what it removed
 			var kept []Match
 			for _, id := range waiting {
-				gone, fail, err := c.deleteOne(tx, by, key, r.ID, id)
+				gone, fail, err := c.deleteOne(tx, by, key, r.ID, id, lost)
 				if err != nil {
 					return err
 				}
@@ -68,7 +68,10 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 	return unique(deleted), failed, storeFault(key, err)
 }
 
-func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Deleted, []Match, error) {
+// deleteOne notes the tags that images lose and stay.
+func (c *Catalogue) deleteOne(
+	tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked, lost map[ImageID][]name.Tag,
+) ([]Deleted, []Match, error) {
 	ms, err := lockAsked(tx, key, repository, id)
 	if err != nil || ms[0].Err != nil {
 		return nil, ms, err
@@ -83,15 +86,18 @@ func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, reposito
 		whole = len(tags) == 1
 	}
 	if whole {
-		err := c.deleteImage(tx, by, key, i)
+		err := c.deleteImage(tx, by, key, i, lost[i.ID])
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
 			return nil, []Match{{Asked: id, Image: i, Err: f}}, nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-	} else if err := tx.DeleteTag(repository, ms[0].Tag, by); err != nil {
-		return nil, nil, err
+	} else {
+		if err := tx.DeleteTag(repository, ms[0].Tag, by); err != nil {
+			return nil, nil, err
+		}
+		lost[i.ID] = append(lost[i.ID], ms[0].Tag)
 	}
 	var gone []Deleted
 	for _, m := range ms {
@@ -118,14 +124,19 @@ func lockAsked(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id A
 	return resolve(tx, key, repository, id, TagsPerImageShown)
 }
 
-// deleteImage removes an image and everything that only it kept. It looks for
-// the indexes that keep it only when told of some.
-func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image) error {
+// deleteImage removes an image and everything that only it kept, or puts it into
+// the trash with the tags that it lost a moment before. It looks for the indexes
+// that keep it only when told of some.
+func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image, lost []name.Tag) error {
 	now, err := tx.Now()
 	if err != nil {
 		return err
 	}
-	err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
+	if c.Trash > 0 && key.Space == meta.ECR {
+		err = tx.DiscardImage(i.ID, now.Add(c.LayerGrace), meta.Discard{By: by, Until: now.Add(c.Trash), Tags: lost})
+	} else {
+		err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
+	}
 	if errors.Is(err, meta.ErrNotFound) { // somebody else was faster
 		return imageFault(fault.ImageNotFound, key, Reference{Digest: i.Digest})
 	}
@@ -173,7 +184,7 @@ func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKe
 		if err != nil {
 			return err
 		}
-		return c.deleteImage(tx, by, key, i)
+		return c.deleteImage(tx, by, key, i, nil)
 	}))
 }
 
