@@ -187,10 +187,10 @@ const atOnce = 4
 
 func (w *work) all(ctx context.Context, names []string) error {
 	w.done.Repositories = len(names)
-	g, ctx := errgroup.WithContext(ctx)
+	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, n := range names {
-		g.Go(func() error { return w.one(ctx, n) })
+		g.Go(func() error { return w.one(each, n) })
 	}
 	err := g.Wait()
 	if err == nil && w.source.finish != nil && len(w.repositories) == 0 && !w.dry {

@@ -102,8 +102,8 @@ const (
 	page    = 500
 	copiers = 2 // beside what clients do
 	// hold is how long bytes stay that a running backup refers to, unless it
-	// says so again.
-	hold = time.Hour
+	// says so again. It is far longer than one layer takes.
+	hold = 3 * time.Hour
 )
 
 // Start begins a backup in the background. If the same one runs already, that is
@@ -285,9 +285,6 @@ func (j *job) list(ctx context.Context, s Snapshot, lines *json.Encoder) error {
 				return err
 			}
 		}
-		if err := j.hold(ctx); err != nil {
-			return err
-		}
 		if j.req.Mode == Copy {
 			if err := j.copyAll(ctx, found); err != nil {
 				return err
@@ -313,6 +310,10 @@ func (j *job) copyAll(ctx context.Context, blobs []meta.Blob) error {
 	}
 	dirs := map[string]bool{}
 	for _, b := range blobs {
+		if err := j.hold(ctx); err != nil {
+			cancel(err)
+			break
+		}
 		dirs[filepath.Dir(blobPath(j.req.Dir, b))] = true
 		next <- b
 	}

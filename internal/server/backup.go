@@ -30,7 +30,7 @@ func backups(p Parts) *backup.Runner {
 			return s, nil
 		},
 		Bytes:   move.Store{Store: p.Blobs},
-		Storage: placeText(p.Config.Storage),
+		Storage: storageText(p.Config),
 		Hold:    func(ctx context.Context, until time.Time) error { return gc.Hold(ctx, p.Meta, until) },
 		Release: func(ctx context.Context, until time.Time) error { return gc.Release(ctx, p.Meta, until) },
 		Lock:    func(dir string) (io.Closer, error) { return config.Lock(dir) },
@@ -39,11 +39,14 @@ func backups(p Parts) *backup.Runner {
 	})
 }
 
-// placeText is a store's place, for people and for another program on the machine.
-func placeText(p config.Place) string {
-	path, err := filepath.Abs(p.Path)
-	if err != nil {
-		path = p.Path
+// storageText is where the layers are, for people.
+func storageText(c config.Config) string {
+	if c.Storage.Scheme != "file" {
+		return c.Redacted()["storage"]
 	}
-	return p.Scheme + ":" + path
+	path, err := filepath.Abs(c.Storage.Path)
+	if err != nil {
+		path = c.Storage.Path
+	}
+	return "file:" + path
 }

@@ -99,7 +99,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	}
 	s.lifecycle = lifecycle.New(lifecycle.Config{
 		Meta: p.Meta, Logger: p.Logger, LayerGrace: p.Config.LayerGrace, Strict: p.Config.ECRStrict,
-		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor},
+		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor}, Trash: p.Config.Trash,
 	})
 	s.backups = backups(p)
 	if err := s.directory.EnsureAccount(ctx, p.Config.Account, ownAccount); err != nil {
@@ -208,7 +208,7 @@ func registryConfig(p Parts) registry.Config {
 			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,
 			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, LayersPerImage: q.LayersPerImage, Strict: c.ECRStrict,
 		},
-		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
+		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL, Trash: c.Trash,
 		Redirect: redirectFor(c),
 	}
 }
@@ -216,7 +216,7 @@ func registryConfig(p Parts) registry.Config {
 func containersConfig(p Parts, repositories containers.Repositories) containers.Config {
 	q := p.Config.Quotas
 	return containers.Config{
-		Meta: p.Meta, Repositories: repositories, PushTTL: p.Config.LightsailPushTTL,
+		Meta: p.Meta, Repositories: repositories, PushTTL: p.Config.LightsailPushTTL, Trash: p.Config.Trash,
 		Limits: containers.Limits{
 			Services: q.ContainerServices, Nodes: q.ServiceNodes, Images: q.ImagesPerService, ResourceTags: int(q.ResourceTags),
 		},

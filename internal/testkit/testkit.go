@@ -24,6 +24,7 @@ import (
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta"
+	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/server"
 )
 
@@ -98,6 +99,20 @@ func Start(t testing.TB, options ...Option) *Server {
 	t.Cleanup(s.Stop)
 	return s
 }
+
+// Load returns the settings that a server with the options would have.
+func Load(t testing.TB, options ...Option) config.Config {
+	t.Helper()
+	s := &Server{t: t, Dir: t.TempDir()}
+	for _, o := range options {
+		o(s)
+	}
+	s.load()
+	return s.Config
+}
+
+// Catalogue is the metadata store as its driver opened it.
+func (s *Server) Catalogue() *sqlstore.Store { return s.stores.Catalogue() }
 
 // Restart stops the server as SIGTERM does and starts one over the same
 // directory, at the same address, with further options.
@@ -193,6 +208,7 @@ func (s *Server) load() {
 	var err error
 	s.Config, err = config.Load(flags, nil)
 	s.must(err)
+	s.Dir = s.Config.DataDir
 }
 
 func (s *Server) must(err error) {

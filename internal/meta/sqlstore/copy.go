@@ -40,6 +40,8 @@ var ownSecrets = []string{meta.Unfinished, meta.GarbageHold, meta.StoreWitness}
 var copied = []copiedTable{
 	{name: "access_version", key: []string{"one"}},
 	{name: "secret", key: []string{"purpose"}, where: "purpose NOT IN ('" + strings.Join(ownSecrets, "', '") + "')"},
+	{name: "domain", key: []string{"id"}, serial: true},
+	{name: "data_key", key: []string{"id"}, serial: true},
 	{name: "registry", key: []string{"id"}, serial: true},
 	{name: "repository", key: []string{"id"}, serial: true},
 	{name: "repository_name", key: []string{"registry_id", "name"}},
