@@ -90,6 +90,7 @@ type Tx interface {
 	RegisteredImageTx
 	ResourceTagTx
 	SecretTx
+	DomainTx
 	CheckTx
 
 	AccountTx

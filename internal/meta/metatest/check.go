@@ -32,7 +32,9 @@ func testCheck(f *fixture) {
 	f.on("reviews are listed before they are due", func(f *fixture) {
 		f.drain()
 		for i := range 7 {
-			f.update(func(t meta.Tx) error { return t.EnqueueReview(meta.ImageSubject, int64(i), nextDay.Add(time.Duration(i%3)*time.Second)) })
+			f.update(func(t meta.Tx) error {
+				return t.EnqueueReview(meta.ImageSubject, int64(i), nextDay.Add(time.Duration(i%3)*time.Second))
+			})
 		}
 		all := walk(f, 2, func(t meta.Tx, p meta.Page[meta.Turn]) ([]meta.Review, error) { return t.Reviews(p) },
 			func(r meta.Review) meta.Turn { return meta.Turn{Due: r.Due, ID: r.ID} })

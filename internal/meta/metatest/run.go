@@ -55,6 +55,7 @@ func Run(t *testing.T, new New) {
 		{"resource tag", testResourceTag},
 		{"secret", testSecret},
 		{"lease", testLease},
+		{"domain", testDomain},
 		{"account", testAccount},
 		{"access version", testAccessVersion},
 		{"principal", testPrincipal},

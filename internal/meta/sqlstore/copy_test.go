@@ -89,7 +89,7 @@ func TestACopyHasAllRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := int64(len(sqlstore.Copied()) - 1) * 1400; rows < want {
+		if want := int64(len(sqlstore.Copied())-1) * 1400; rows < want {
 			t.Errorf("%d rows were compared, want %d or more", rows, want)
 		}
 		if err := to.EndCopy(t.Context()); err != nil {

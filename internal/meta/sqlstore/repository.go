@@ -239,7 +239,9 @@ func (t *tx) purgeLayers(id meta.RepositoryID, limit int, removeAfter time.Time)
 
 func (t *tx) purgeUploads(id meta.RepositoryID, limit int, removeAfter time.Time) (int, error) {
 	var dropped []meta.Upload
-	err := t.rows(func(r *row) { dropped = append(dropped, meta.Upload{Location: name.Location(r.text(0)), Offset: r.int(1)}) },
+	err := t.rows(func(r *row) {
+		dropped = append(dropped, meta.Upload{Location: name.Location(r.text(0)), Offset: r.int(1)})
+	},
 		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2) RETURNING location, received`, id, limit)
 	if err != nil {
 		return 0, err
