@@ -42,6 +42,7 @@ require (
 )
 
 require (
+	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/docker/libtrust v0.0.0-20160708172513-aabc10ec26b7 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/sirupsen/logrus v1.10.2 // indirect

@@ -79,7 +79,8 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 		stores.undo()
 		return err
 	}
-	root, err := rootKey(c, l)
+	replica := ReplicaID(c)
+	root, err := rootKey(ctx, c, l, replica, stores.Meta, sealer)
 	if err != nil {
 		return storeError(err)
 	}
@@ -96,7 +97,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return &StoreError{err}
 	}
-	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger, Catalogue: stores.Catalogue()})
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Replica: replica, Clock: l.Clock, Logger: l.Logger, Catalogue: stores.Catalogue()})
 	if err != nil {
 		return storeError(err)
 	}

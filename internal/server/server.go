@@ -40,8 +40,8 @@ import (
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
-// Parts is what a server is made of. Every field but Trail and Catalogue must be
-// set.
+// Parts is what a server is made of. Every field but Trail, Replica and Catalogue
+// must be set.
 type Parts struct {
 	Config config.Config
 	Root   config.Credentials
@@ -50,6 +50,9 @@ type Parts struct {
 	Seal   *seal.Sealer // of the secrets in Meta
 	Trail  Trail        // of audit events; nil: there is none
 	BootID string       // of the machine
+	// Replica is what this life of one of several servers on the stores is
+	// called; empty: there is no other. See ReplicaID.
+	Replica string
 	Clock  func() time.Time
 	Logger *slog.Logger
 
@@ -70,6 +73,7 @@ type Server struct {
 	authority *identity.Authority
 	auditor   *auditor
 	room      *room
+	leases    *worker.Leases // nil: there is no other server
 	ending    atomic.Bool
 }
 
@@ -112,7 +116,10 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	s.handler = edge.Handler(newHeaders(fronts, p.Config), edge.Options{
 		Logger: p.Logger, Clock: time.Now, Trusted: p.Config.TrustedProxies, Idle: idle, Record: s.auditor.record,
 	})
-	s.passes = s.background()
+	if p.Replica != "" {
+		s.leases = &worker.Leases{Store: p.Meta, Holder: p.Replica, Logger: p.Logger}
+	}
+	s.passes = s.among(s.background())
 	return s, nil
 }
 
@@ -149,11 +156,11 @@ func (s *Server) background() []worker.Pass {
 	})
 	return []worker.Pass{
 		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},
-		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
+		{Name: "collect garbage", Every: 30 * time.Second, Once: true, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
 		{Name: "record key uses", Every: time.Minute, Run: s.authority.FlushUses},
-		{Name: "run lifecycle policies", Every: 5 * time.Minute, Run: s.lifecycle.RunDue},
-		{Name: "sweep uploads", Every: 6 * time.Hour, Run: s.sweepUploads},
+		{Name: "run lifecycle policies", Every: 5 * time.Minute, Once: true, Run: s.lifecycle.RunDue},
+		{Name: "sweep uploads", Every: 6 * time.Hour, Once: true, Run: s.sweepUploads},
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 }
@@ -177,7 +184,7 @@ func (s *Server) Passes() []worker.Pass { return s.passes }
 // Close writes down what is only in memory. The stores may be closed after it.
 func (s *Server) Close(ctx context.Context) error {
 	s.backups.Close()
-	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx))
+	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx), s.leave(ctx))
 }
 
 var errEnding = errors.New("the server is shutting down")
@@ -202,7 +209,7 @@ func registryConfig(p Parts) registry.Config {
 		keys[key] = registry.KeyState(state)
 	}
 	return registry.Config{
-		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: bootID(p), Keys: keys,
+		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: bootID(p), Shared: p.Replica != "", Keys: keys,
 		Limits: registry.Limits{
 			Repositories: q.RepositoriesPerRegistry, ImagesPerRepo: q.ImagesPerRepository, TagsPerImage: q.TagsPerImage,
 			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,

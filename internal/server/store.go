@@ -106,7 +106,7 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		}
 		s.directories = append(s.directories, l)
 	}
-	if c.Database.Scheme == "postgres" {
+	if c.Database.Scheme == "postgres" && !c.Shared() {
 		l, err := sqlstore.HoldPostgres(ctx, c.Database.URL.Reveal(), o.Logger, o.Fatal)
 		if err != nil {
 			return err
