@@ -77,16 +77,8 @@ func (s *Services) insert(tx meta.Tx, key Key, row meta.Service, tags []Resource
 	case !errors.Is(err, meta.ErrNotFound):
 		return Service{}, err
 	}
-	if limit := s.Limits.Services; limit > 0 {
-		have, err := tx.Services(key.Registry, meta.Page[name.ServiceName]{Limit: int(limit)})
-		if err != nil {
-			return Service{}, err
-		}
-		if int64(len(have)) >= limit {
-			f := serviceFault(fault.LimitExceeded, key)
-			f.Quota, f.Limit = "container services per region", limit
-			return Service{}, f
-		}
+	if err := s.checkServiceQuota(tx, key); err != nil {
+		return Service{}, err
 	}
 	var err error
 	if row.CreatedAt, err = tx.Now(); err != nil {
@@ -105,6 +97,21 @@ func (s *Services) insert(tx meta.Tx, key Key, row meta.Service, tags []Resource
 		}
 	}
 	return describe(tx, row)
+}
+
+// checkServiceQuota asks whether there is room for one more.
+func (s *Services) checkServiceQuota(tx meta.Tx, key Key) error {
+	limit := s.Limits.Services
+	if limit == 0 {
+		return nil
+	}
+	have, err := tx.Services(key.Registry, meta.Page[name.ServiceName]{Limit: int(limit)})
+	if err != nil || int64(len(have)) < limit {
+		return err
+	}
+	f := serviceFault(fault.LimitExceeded, key)
+	f.Quota, f.Limit = "container services per region", limit
+	return f
 }
 
 // describe adds to a row what is beside it.

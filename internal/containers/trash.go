@@ -71,14 +71,17 @@ func (s *Services) UndeleteService(ctx context.Context, key Key) error {
 		if err != nil {
 			return err
 		}
+		if _, err := tx.Repository(HiddenRepository(key.Registry), meta.LockExclusive); err != nil && !errors.Is(err, meta.ErrNotFound) {
+			return err
+		}
+		if err := s.checkServiceQuota(tx, key); err != nil {
+			return err
+		}
 		err = tx.RestoreService(x.ID)
 		if errors.Is(err, meta.ErrExists) {
 			return serviceFault(fault.ServiceExists, key)
 		}
-		if err != nil {
-			return err
-		}
-		return s.checkServiceQuota(tx, key)
+		return err
 	}))
 }
 
@@ -104,7 +107,7 @@ func (s *Services) TrashedServices(ctx context.Context, after ServiceID, limit i
 }
 
 // EmptyTrash takes out of the trash, for ever, the registered images and
-// services that were deleted at the given time or before, of all registries, and
+// services that were deleted at the given time or before, or all if it is zero, of all registries, and
 // returns how many.
 func (s *Services) EmptyTrash(ctx context.Context, before time.Time) (images, services int, err error) {
 	for after := int64(0); ; {
@@ -114,7 +117,7 @@ func (s *Services) EmptyTrash(ctx context.Context, before time.Time) (images, se
 		}
 		var drop []int64
 		for _, x := range page {
-			if after = x.ID; !x.At.After(before) {
+			if after = x.ID; before.IsZero() || !x.At.After(before) {
 				drop = append(drop, x.ID)
 			}
 		}
@@ -133,7 +136,7 @@ func (s *Services) EmptyTrash(ctx context.Context, before time.Time) (images, se
 		}
 		var drop []ServiceID
 		for _, x := range page {
-			if after = x.ID; !x.At.After(before) {
+			if after = x.ID; before.IsZero() || !x.At.After(before) {
 				drop = append(drop, x.ID)
 			}
 		}
