@@ -70,6 +70,7 @@ func (s *session) runExport(ctx context.Context, args []string, to string, o tra
 	if err != nil {
 		return err
 	}
+	defer source.Close()
 	target := transfer.NewLayout(func(repository string) string {
 		if len(order) == 1 {
 			return dir

@@ -111,10 +111,14 @@ func (s *session) runImport(ctx context.Context, i importing, from string) error
 	if err != nil {
 		return opaque(err)
 	}
+	if source.close != nil {
+		defer source.close()
+	}
 	target, err := s.registry(i.jobs)
 	if err != nil {
 		return err
 	}
+	defer target.Close()
 	names, err := source.repositories(ctx)
 	if err != nil {
 		return opaque(fmt.Errorf("list the repositories of %s: %w", from, err))

@@ -67,7 +67,7 @@ func (i *importing) openECR(ctx context.Context, jobs int, ca []byte, secret str
 	if e.Remote, err = transfer.NewRemote(transfer.Access{URL: url, CA: ca, Jobs: jobs, Authorization: l.authorization}); err != nil {
 		return nil, err
 	}
-	return &opened{images: e, repositories: e.list, settings: e.settings, after: e.after, finish: e.finish}, nil
+	return &opened{images: e, close: e.Close, repositories: e.list, settings: e.settings, after: e.after, finish: e.finish}, nil
 }
 
 // ecrEndpoint is AWS's own, whatever the environment says.

@@ -118,6 +118,7 @@ func image(s string) (repository string, i transfer.Image, err error) {
 type opened struct {
 	images       transfer.Source
 	repositories func(context.Context) ([]string, error)
+	close        func() // may be nil
 
 	// Of ECR: what a repository is created with, and what is done when its
 	// images are there, and when all are.
@@ -157,7 +158,7 @@ func (i *importing) openRegistry(a transfer.Access) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{images: r, repositories: func(ctx context.Context) ([]string, error) {
+	return &opened{images: r, close: r.Close, repositories: func(ctx context.Context) ([]string, error) {
 		if i.path != "" && !strings.HasSuffix(i.path, "/") {
 			return []string{i.path}, nil
 		}

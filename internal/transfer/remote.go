@@ -52,6 +52,7 @@ type Remote struct {
 	client *regclient.RegClient
 	ref    func(repository string) ref.Ref
 	layout bool
+	way    http.RoundTripper // nil for layouts
 }
 
 // hub is what Docker calls its registry in names.
@@ -82,7 +83,7 @@ func NewRemote(a Access) (*Remote, error) {
 	options = append(options, regclient.WithConfigHost(*host), regclient.WithUserAgent("lighterage"),
 		regclient.WithRegOpts(reg.WithHTTPClient(&http.Client{Transport: g})))
 	name := host.Name
-	return &Remote{client: regclient.New(options...), ref: func(repository string) ref.Ref {
+	return &Remote{client: regclient.New(options...), way: a.Transport, ref: func(repository string) ref.Ref {
 		if name == hub && !strings.Contains(repository, "/") {
 			repository = "library/" + repository
 		}
@@ -113,6 +114,13 @@ func NewLayout(folder func(repository string) string) *Remote {
 	return &Remote{client: regclient.New(), layout: true, ref: func(repository string) ref.Ref {
 		return ref.Ref{Scheme: "ocidir", Path: folder(repository)}
 	}}
+}
+
+// Close lets go of connections. The Remote can be used again.
+func (r *Remote) Close() {
+	if c, ok := r.way.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 func (r *Remote) tag(repository, tag string) ref.Ref {
