@@ -122,7 +122,7 @@ var settings = []setting{
 	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
 	{"upload-ttl", "24h", "how long an unfinished upload stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.UploadTTL })},
 	{"lightsail-push-ttl", "24h", "how long a Lightsail push that is not registered stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LightsailPushTTL })},
-	{"trash", "168h", "how long what was deleted can be brought back, a `duration`; 0: it is gone at once", setTrash},
+	{"trash", "0", "how long what was deleted can be brought back, a `duration`; 0: it is gone at once", setTrash},
 	{"shutdown-timeout", "30s", "how long requests in flight may take to finish at the end, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
 }
 

@@ -53,8 +53,8 @@ type Parts struct {
 	// Replica is what this life of one of several servers on the stores is
 	// called; empty: there is no other. See ReplicaID.
 	Replica string
-	Clock  func() time.Time
-	Logger *slog.Logger
+	Clock   func() time.Time
+	Logger  *slog.Logger
 
 	// Catalogue is Meta as its driver opened it, to make backups of; nil: none
 	// can be made.
