@@ -8,12 +8,11 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// progress tells how far something is: on a terminal in one line that changes,
-// elsewhere in a line for each thing that begins.
+// progress tells on a terminal how far something is, in one line that changes.
 type progress struct {
 	to   io.Writer
 	live bool
-	last string
+	told bool
 }
 
 func newProgress(to io.Writer) *progress {
@@ -23,17 +22,9 @@ func newProgress(to io.Writer) *progress {
 
 // tell may be called as often as anything happens.
 func (p *progress) tell(act string, done, all int64) {
-	if act == "" {
-		return
-	}
-	if p.live {
+	if p.live && act != "" {
 		fmt.Fprintf(p.to, "\r\x1b[K%s %s", act, bar(done, all))
-		p.last = act
-		return
-	}
-	if act != p.last {
-		p.last = act
-		fmt.Fprintln(p.to, act)
+		p.told = true
 	}
 }
 
@@ -56,7 +47,7 @@ func bar(done, all int64) string {
 
 // end leaves the line for what comes next.
 func (p *progress) end() {
-	if p.live && p.last != "" {
+	if p.told {
 		fmt.Fprint(p.to, "\r\x1b[K")
 	}
 }

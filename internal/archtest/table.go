@@ -18,7 +18,7 @@ var groups = map[string][]string{
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/webidentity", "internal/access",
-		"internal/gc", "internal/directory", "internal/lifecycle", "internal/move", "internal/backup",
+		"internal/gc", "internal/check", "internal/directory", "internal/lifecycle", "internal/move", "internal/backup",
 	},
 	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/vault", "internal/blob/s3", "internal/seal/awskms"},
 	"fronts": {
@@ -56,6 +56,7 @@ var table = []row{
 	{"internal/access", []string{"words", "contracts", "internal/identity"}},
 	{"internal/directory", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
+	{"internal/check", []string{"words", "contracts"}},
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 	{"internal/lifecycle", []string{"words", "contracts", "internal/registry"}},
 

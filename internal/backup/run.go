@@ -336,6 +336,9 @@ func (j *job) copy(ctx context.Context, b meta.Blob) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if b.Domain != 0 {
+		return fmt.Errorf("copy %s: %w", b.Digest, move.ErrEncrypted)
+	}
 	path := blobPath(j.req.Dir, b)
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == b.Size {
 		j.tell(func(s *Status) { s.Blobs, s.Bytes = s.Blobs+1, s.Bytes+b.Size })

@@ -48,6 +48,10 @@ func (s Store) Open(ctx context.Context, b meta.Blob) (io.ReadCloser, error) {
 	return s.Store.Open(ctx, b.Location)
 }
 
+// ErrEncrypted: bytes that a store keeps encrypted are not copied, since they
+// would lie open where they come to.
+var ErrEncrypted = errors.New("its bytes are encrypted, and encrypted layers cannot be copied yet")
+
 // Config is what a transfer is made of. Every field must be set.
 type Config struct {
 	To     Catalogue
@@ -159,6 +163,9 @@ func (c Config) page(ctx context.Context, page []meta.Blob) error {
 func (c Config) one(ctx context.Context, b meta.Blob, placed *meta.Blob) (broken, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if b.Domain != 0 {
+		return nil, fmt.Errorf("%s: %w", b.Digest, ErrEncrypted)
 	}
 	broken, err = c.copy(ctx, b, placed.Location)
 	if err != nil {

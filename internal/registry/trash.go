@@ -398,7 +398,7 @@ func (c *Catalogue) TrashedRepositories(ctx context.Context, after RepositoryID,
 }
 
 // EmptyTrash takes out of the trash, for ever, the images and repositories that
-// were deleted at the given time or before, of all registries, and returns how
+// were deleted at the given time or before, or all if it is zero, of all registries, and returns how
 // many. What only they kept goes as what is deleted without a trash.
 func (c *Catalogue) EmptyTrash(ctx context.Context, before time.Time) (images, repositories int, err error) {
 	for after := TrashID(0); ; {
@@ -408,7 +408,7 @@ func (c *Catalogue) EmptyTrash(ctx context.Context, before time.Time) (images, r
 		}
 		var drop []TrashID
 		for _, x := range page {
-			if after = x.TrashID; !x.At.After(before) {
+			if after = x.TrashID; before.IsZero() || !x.At.After(before) {
 				drop = append(drop, x.TrashID)
 			}
 		}
@@ -435,7 +435,7 @@ func (c *Catalogue) EmptyTrash(ctx context.Context, before time.Time) (images, r
 		}
 		var drop []RepositoryID
 		for _, x := range page {
-			if after = x.ID; !x.At.After(before) {
+			if after = x.ID; before.IsZero() || !x.At.After(before) {
 				drop = append(drop, x.ID)
 			}
 		}

@@ -418,7 +418,7 @@ func (t *task) send(ctx context.Context, d manifest.Descriptor) error {
 			return nil
 		}
 		t.bytes.Add(-r.read)
-		if errors.Is(err, errMismatch) || ctx.Err() != nil {
+		if errors.Is(err, errMismatch) || errors.Is(err, errPermanent) || errors.Is(err, ErrNotFound) || ctx.Err() != nil {
 			break
 		}
 	}

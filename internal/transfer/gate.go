@@ -2,9 +2,12 @@ package transfer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/regclient/regclient/types/errs"
 )
 
 // gate is the way out to one registry.
@@ -15,17 +18,22 @@ type gate struct {
 	authorization func(ctx context.Context) (string, error) // header for the host; nil for none
 }
 
-var errGate = errors.New("refused")
+// errPermanent is what another try cannot change.
+var errPermanent = errors.New("refused")
+
+func permanent(format string, args ...any) error {
+	return fmt.Errorf("%w: %w%.0w", errPermanent, fmt.Errorf(format, args...), errs.ErrNotRetryable)
+}
 
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	home := r.URL.Scheme == g.scheme && r.URL.Host == g.host
 	switch {
 	case g.scheme == "https" && r.URL.Scheme != "https":
-		return nil, fmt.Errorf("%w: %s leads from https to %s://%s", errGate, g.host, r.URL.Scheme, r.URL.Host)
+		return nil, permanent("%s leads from https to %s://%s", g.host, r.URL.Scheme, r.URL.Host)
 	case g.only && !home:
-		return nil, fmt.Errorf("%w: %s leads to %s://%s", errGate, g.host, r.URL.Scheme, r.URL.Host)
+		return nil, permanent("%s leads to %s://%s", g.host, r.URL.Scheme, r.URL.Host)
 	case g.authorization == nil:
-		return g.to.RoundTrip(r)
+		return g.send(r)
 	}
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
@@ -36,5 +44,13 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Header.Set("Authorization", value)
 	}
-	return g.to.RoundTrip(r)
+	return g.send(r)
+}
+
+func (g *gate) send(r *http.Request) (*http.Response, error) {
+	answer, err := g.to.RoundTrip(r)
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return nil, permanent("%w", e)
+	}
+	return answer, err
 }

@@ -55,6 +55,9 @@ type Remote struct {
 	way    http.RoundTripper // nil for layouts
 }
 
+// retries of a request, with a growing pause between them.
+const retries = 3
+
 // hub is what Docker calls its registry in names.
 const hub = "docker.io"
 
@@ -81,7 +84,7 @@ func NewRemote(a Access) (*Remote, error) {
 		options = append(options, regclient.WithDockerCreds())
 	}
 	options = append(options, regclient.WithConfigHost(*host), regclient.WithUserAgent("lighterage"),
-		regclient.WithRegOpts(reg.WithHTTPClient(&http.Client{Transport: g})))
+		regclient.WithRegOpts(reg.WithHTTPClient(&http.Client{Transport: g}), reg.WithRetryLimit(retries)))
 	name := host.Name
 	return &Remote{client: regclient.New(options...), way: a.Transport, ref: func(repository string) ref.Ref {
 		if name == hub && !strings.Contains(repository, "/") {

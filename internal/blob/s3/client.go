@@ -2,7 +2,7 @@ package s3
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,7 +16,6 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/name"
 )
 
@@ -27,7 +26,7 @@ const (
 	dialing   = 5 * time.Second
 	answering = 30 * time.Second // until an answer begins
 	tries     = 4
-	backoff   = 3 * time.Second // between two tries, at most
+	backoff   = 3 * time.Second // see Config
 )
 
 // Open returns the store of a bucket, after it has asked S3 whether the bucket
@@ -37,6 +36,9 @@ const (
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Backoff == 0 {
+		c.Backoff = backoff
 	}
 	settings, err := settings(ctx, &c)
 	if err != nil {
@@ -101,7 +103,7 @@ func (s *Store) newClient(settings aws.Config, connections int) *s3.Client {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = tries
-			o.MaxBackoff = backoff
+			o.MaxBackoff = s.Backoff
 			o.RateLimiter = ratelimit.None // each call has its own bound
 		})
 	})
@@ -123,13 +125,14 @@ func (c Config) Place() string {
 // probe is the object that tells whether the bucket can be written.
 const probe = "lighterage-probe"
 
-// check writes, reads and removes a little object.
+// check writes a little object.
 func (s *Store) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answering)
 	defer cancel()
-	err := s.Probe(ctx)
-	if errors.Is(err, blob.ErrUnavailable) || errors.Is(err, blob.ErrFull) {
+	body := []byte("lighterage\n")
+	err := s.fault(ctx, "write", s.putObject(ctx, s.Prefix+probe, body, sha256.Sum256(body), nil))
+	if err != nil {
 		return fmt.Errorf("layer store %w", err)
 	}
-	return err
+	return nil
 }

@@ -33,6 +33,7 @@ var sentences = map[string]string{
 	"AllAccessDisabled":     "may not be used by anybody",
 	"MethodNotAllowed":      "is read-only",
 	"InvalidAccessKeyId":    "does not know the access key",
+	"XAdminUserNotFound":    "does not know the access key", // versitygw
 	"SignatureDoesNotMatch": "refuses the secret access key",
 	"ExpiredToken":          "refuses the session token, which has expired",
 	"InvalidToken":          "refuses the session token",
@@ -55,15 +56,29 @@ func (s *Store) fault(ctx context.Context, act string, err error) error {
 	api, answered := errors.AsType[smithy.APIError](err)
 	switch {
 	case answered && slices.Contains(full, api.ErrorCode()), status == http.StatusInsufficientStorage:
-		return fmt.Errorf("%s has no room (cannot %s): %w", s.Place(), act, blob.ErrFull)
+		return s.failure(blob.ErrFull, "has no room (cannot %s)", act)
 	case answered && sentences[api.ErrorCode()] != "":
-		return fmt.Errorf("%s %s (cannot %s: %s): %w", s.Place(), sentences[api.ErrorCode()], act, api.ErrorCode(), blob.ErrUnavailable)
+		return s.failure(blob.ErrUnavailable, "%s (cannot %s: %s)", sentences[api.ErrorCode()], act, api.ErrorCode())
 	case answered && status != 0:
-		return fmt.Errorf("%s cannot %s (HTTP status %d, %s): %w", s.Place(), act, status, api.ErrorCode(), blob.ErrUnavailable)
+		return s.failure(blob.ErrUnavailable, "cannot %s (HTTP status %d, %s)", act, status, api.ErrorCode())
 	case status != 0 && status != http.StatusOK:
-		return fmt.Errorf("%s cannot %s (HTTP status %d): %w", s.Place(), act, status, blob.ErrUnavailable)
+		return s.failure(blob.ErrUnavailable, "cannot %s (HTTP status %d)", act, status)
 	}
-	return fmt.Errorf("%s does not answer (cannot %s: %w): %w", s.Place(), act, bare(err), blob.ErrUnavailable)
+	return s.failure(blob.ErrUnavailable, "does not answer (cannot %s: %v)", act, bare(err))
+}
+
+// failure is a sentence about the bucket, of the kind of a sentinel of the
+// contract.
+type failure struct {
+	sentence string
+	kind     error
+}
+
+func (f *failure) Error() string { return f.sentence }
+func (f *failure) Unwrap() error { return f.kind }
+
+func (s *Store) failure(kind error, format string, args ...any) error {
+	return &failure{s.Place() + " " + fmt.Sprintf(format, args...), kind}
 }
 
 // bare is the innermost cause that says something.

@@ -12,8 +12,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/lighterage/lighterage/internal/blob"
 )
@@ -38,8 +40,18 @@ func (s *Store) putObject(ctx context.Context, key string, body []byte, digest s
 		Bucket: &s.Bucket, Key: &key, Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))),
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: aws.String(encoded(digest)), IfNoneMatch: condition,
 		ServerSideEncryption: s.sse(), SSEKMSKeyId: s.kmsKey(),
-	})
+	}, hashed(digest))
 	return err
+}
+
+// hashed has a request signed with the SHA-256 of its body that is known, so
+// that it is not computed a second time.
+func hashed(digest sum) func(*s3.Options) {
+	known := middleware.InitializeMiddlewareFunc("KnownPayloadHash",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			return next.HandleInitialize(v4.SetPayloadHash(ctx, hex.EncodeToString(digest[:])), in)
+		})
+	return s3.WithAPIOptions(func(stack *middleware.Stack) error { return stack.Initialize.Add(known, middleware.Before) })
 }
 
 // put makes an object that is not there of few bytes.
@@ -76,7 +88,7 @@ func (s *Store) sendPart(ctx context.Context, key, id string, number int, body [
 		Bucket: &s.Bucket, Key: &key, UploadId: &id, PartNumber: aws.Int32(int32(number)),
 		Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))),
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: aws.String(encoded(p.sum)),
-	})
+	}, hashed(p.sum))
 	if is(err, "NoSuchUpload") {
 		return p, fmt.Errorf("the upload in S3 is gone: %w", blob.ErrClosed)
 	}
@@ -196,13 +208,6 @@ func (s *Store) readTail(ctx context.Context, key string, into []byte, want tail
 func (s *Store) delete(ctx context.Context, key string) error {
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.Bucket, Key: &key})
 	return s.fault(ctx, "remove", err)
-}
-
-// Probe tells whether the bucket can be written now. An error is one sentence.
-func (s *Store) Probe(ctx context.Context) error {
-	body := []byte("lighterage\n")
-	key := s.Prefix + probe
-	return s.fault(ctx, "write", s.putObject(ctx, key, body, sha256.Sum256(body), nil))
 }
 
 // Ping tells whether the bucket can be read now.

@@ -202,7 +202,7 @@ func (s *Store) deleteChunk(ctx context.Context, keys []string) ([]string, error
 	for _, e := range out.Errors {
 		if aws.ToString(e.Code) != "NoSuchKey" {
 			kept = append(kept, aws.ToString(e.Key))
-			err = fmt.Errorf("%s cannot remove (%s): %w", s.Place(), aws.ToString(e.Code), blob.ErrUnavailable)
+			err = s.failure(blob.ErrUnavailable, "cannot remove (%s)", aws.ToString(e.Code))
 		}
 	}
 	return kept, err

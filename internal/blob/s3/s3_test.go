@@ -3,6 +3,7 @@ package s3_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/blobtest"
@@ -20,7 +21,7 @@ func settle(t *testing.T, more ...string) {
 }
 
 func config(s *s3server.Server, bucket string) s3.Config {
-	return s3.Config{Bucket: bucket, Prefix: "layers/", Region: s3server.Region, Endpoint: s.Endpoint, PathStyle: true}
+	return s3.Config{Bucket: bucket, Prefix: "layers/", Region: s3server.Region, Endpoint: s.Endpoint, PathStyle: true, Backoff: 10 * time.Millisecond}
 }
 
 func contract(t *testing.T, s *s3server.Server) {

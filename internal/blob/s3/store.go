@@ -54,6 +54,7 @@ type Config struct {
 	SSE         string // AES256, aws:kms, aws:kms:dsse; empty: what the bucket does
 	SSEKMSKeyID string // with aws:kms; empty: the account's own key for S3
 	Logger      *slog.Logger
+	Backoff     time.Duration // between two tries of a request, at most; 0: 3 s
 }
 
 // Store is a blob.Store in a bucket.

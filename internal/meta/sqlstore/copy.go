@@ -221,7 +221,20 @@ func CopyRows(ctx context.Context, from, to *Store, told func(table string, rows
 				rows += int64(len(page))
 			}
 		}
-		return nil
+		return copyMinBinary(ctx, src, to)
+	})
+}
+
+// copyMinBinary keeps from the target those programs that the source's rows were
+// too new for.
+func copyMinBinary(ctx context.Context, src *tx, to *Store) error {
+	needs, err := src.number(`SELECT min_binary FROM schema`)
+	if err != nil {
+		return err
+	}
+	return to.engine.update(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE schema SET min_binary = ?1 WHERE min_binary < ?1`, needs)
+		return err
 	})
 }
 

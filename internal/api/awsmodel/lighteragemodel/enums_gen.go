@@ -39,3 +39,14 @@ const (
 	EffectAllow Effect = "Allow"
 	EffectDeny  Effect = "Deny"
 )
+
+// TrashKind is an enum of the model.
+type TrashKind string
+
+// The values of TrashKind.
+const (
+	TrashKindRepository       TrashKind = "repository"
+	TrashKindImage            TrashKind = "image"
+	TrashKindContainerService TrashKind = "containerService"
+	TrashKindContainerImage   TrashKind = "containerImage"
+)

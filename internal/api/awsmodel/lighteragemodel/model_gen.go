@@ -29,6 +29,12 @@ var Model = &awsmodel.Model{
 			Errors: []string{"ValidationException", "ServerException"},
 		},
 		{
+			Name:  "EmptyTrash",
+			Input: shapeEmptyTrashRequest, In: reflect.TypeFor[EmptyTrashRequest](),
+			Output: shapeEmptyTrashResponse, Out: reflect.TypeFor[EmptyTrashResponse](),
+			Errors: []string{"ValidationException", "ServerException"},
+		},
+		{
 			Name:  "ListAccounts",
 			Input: shapeListAccountsRequest, In: reflect.TypeFor[ListAccountsRequest](),
 			Output: shapeListAccountsResponse, Out: reflect.TypeFor[ListAccountsResponse](),
@@ -38,6 +44,12 @@ var Model = &awsmodel.Model{
 			Name:  "ListLifecyclePolicies",
 			Input: shapeListLifecyclePoliciesRequest, In: reflect.TypeFor[ListLifecyclePoliciesRequest](),
 			Output: shapeListLifecyclePoliciesResponse, Out: reflect.TypeFor[ListLifecyclePoliciesResponse](),
+			Errors: []string{"ValidationException", "ServerException"},
+		},
+		{
+			Name:  "ListTrash",
+			Input: shapeListTrashRequest, In: reflect.TypeFor[ListTrashRequest](),
+			Output: shapeListTrashResponse, Out: reflect.TypeFor[ListTrashResponse](),
 			Errors: []string{"ValidationException", "ServerException"},
 		},
 		{
@@ -64,8 +76,15 @@ var Model = &awsmodel.Model{
 			Output: shapeStartBackupResponse, Out: reflect.TypeFor[StartBackupResponse](),
 			Errors: []string{"ValidationException", "ServerException"},
 		},
+		{
+			Name:  "Undelete",
+			Input: shapeUndeleteRequest, In: reflect.TypeFor[UndeleteRequest](),
+			Output: shapeUndeleteResponse, Out: reflect.TypeFor[UndeleteResponse](),
+			Errors: []string{"ValidationException", "ResourceNotFoundException", "ResourceAlreadyExistsException", "ConflictException", "ServerException"},
+		},
 	},
 	Errors: []awsmodel.Error{
+		{Name: "ConflictException", Members: []string{"message"}},
 		{Name: "ResourceAlreadyExistsException", Members: []string{"message"}},
 		{Name: "ResourceNotFoundException", Members: []string{"message"}},
 		{Name: "ServerException", Fault: true, Members: []string{"message"}},

@@ -60,6 +60,19 @@ type DescribeBackupResponse struct {
 	Backup *Backup
 }
 
+// EmptyTrashRequest is the input of EmptyTrash.
+type EmptyTrashRequest struct {
+	DeletedBefore *time.Time
+}
+
+// EmptyTrashResponse is the output of EmptyTrash.
+type EmptyTrashResponse struct {
+	ImageCount            *int32
+	RepositoryCount       *int32
+	ContainerImageCount   *int32
+	ContainerServiceCount *int32
+}
+
 // LifecyclePolicy is a structure of the model.
 type LifecyclePolicy struct {
 	AccountId        *string
@@ -103,6 +116,20 @@ type ListLifecyclePoliciesRequest struct {
 type ListLifecyclePoliciesResponse struct {
 	LifecyclePolicies []LifecyclePolicy
 	NextToken         *string
+}
+
+// ListTrashRequest is the input of ListTrash.
+type ListTrashRequest struct {
+	NextToken      *string
+	MaxResults     *int32
+	AccountId      *string
+	RepositoryName *string
+}
+
+// ListTrashResponse is the output of ListTrash.
+type ListTrashResponse struct {
+	Trash     []Trash
+	NextToken *string
 }
 
 // RevokeTokensRequest is the input of RevokeTokens.
@@ -178,4 +205,40 @@ type Statement struct {
 	Matched            *bool
 	Why                *string
 	MissingContextKeys []string
+}
+
+// Trash is a structure of the model.
+type Trash struct {
+	Kind           *TrashKind
+	AccountId      *string
+	Region         *string
+	RepositoryName *string
+	ImageDigest    *string
+	ImageTags      []string
+	ImageMediaType *string
+	SizeInBytes    *int64
+	ImageCount     *int64
+	ServiceName    *string
+	ContainerImage *string
+	DeletedBy      *string
+	DeletedAt      *time.Time
+	KeptUntil      *time.Time
+}
+
+// UndeleteRequest is the input of Undelete.
+type UndeleteRequest struct {
+	AccountId         *string
+	Region            *string
+	RepositoryName    *string
+	NewRepositoryName *string
+	ImageTag          *string
+	ImageDigest       *string
+	WithoutTags       *bool
+	ServiceName       *string
+	ContainerImage    *string
+}
+
+// UndeleteResponse is the output of Undelete.
+type UndeleteResponse struct {
+	Restored []Trash
 }
