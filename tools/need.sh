@@ -25,8 +25,6 @@ declare -A programs=(
   [buildctl]='github.com/moby/buildkit v0.23.2 cmd/buildctl'
   [trivy]='github.com/aquasecurity/trivy v0.67.2 cmd/trivy'
   [tofu]='github.com/opentofu/opentofu v1.12.6 cmd/tofu itself'
-  [versitygw]='github.com/versity/versitygw v1.8.0 cmd/versitygw'
-  [minio]='github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c'
   [ecr-credential-provider]='k8s.io/cloud-provider-aws v1.37.0 cmd/ecr-credential-provider'
 )
 # What the clients in JavaScript are.

@@ -38,7 +38,6 @@ func newAudit() *cobra.Command {
 	flags.StringVar(&q.Principal, "principal", "", "`pattern` of who called")
 	flags.StringVar(&q.Repository, "repository", "", "`pattern` of what it was about")
 	flags.StringVar(&q.Action, "action", "", "`pattern` of what was asked for")
-	flags.StringVar(&q.Account, "account", "", "12 `digits` of the account that called, or whose resource it was about")
 	flags.StringVar(&outcome, "outcome", "", "`what` became of it: ok, denied or error")
 	flags.StringVar(&since, "since", "", "not before this `time`")
 	flags.StringVar(&until, "until", "", "before this `time`")
@@ -57,9 +56,6 @@ func newAudit() *cobra.Command {
 		}
 		if q.To, err = moment(until, now); err != nil {
 			return usageError{fmt.Errorf("--until: %w", err)}
-		}
-		if q.Limit < 0 {
-			return usageError{errors.New("--limit is below 0")}
 		}
 		if err := q.Check(); err != nil {
 			return usageError{err}
@@ -91,7 +87,7 @@ func searchAudit(ctx context.Context, c config.Config, q audit.Query, asJSON boo
 		return &server.StoreError{Err: fmt.Errorf("the audit setting is %s: no trail is kept here to search", c.Audit.Scheme)}
 	}
 	dir := c.Audit.Path
-	t := table{head: []string{"TIME", "OUTCOME", "PRINCIPAL", "ACTION", "RESOURCE", "FROM", "ERROR", "WHY"}}
+	t := table{head: []string{"TIME", "OUTCOME", "PRINCIPAL", "ACTION", "RESOURCE", "FROM", "ERROR"}}
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
 	var failed error
@@ -135,5 +131,5 @@ func auditRow(e audit.Event) []string {
 	if who == "" {
 		who = e.Identity.AccessKeyID
 	}
-	return []string{e.Time.UTC().Format(time.RFC3339), string(e.Outcome()), who, service + ":" + e.Name, resource, e.SourceIP, e.ErrorCode, strings.TrimSpace(e.ErrorMessage)}
+	return []string{e.Time.UTC().Format(time.RFC3339), string(e.Outcome()), who, service + ":" + e.Name, resource, e.SourceIP, e.ErrorCode}
 }

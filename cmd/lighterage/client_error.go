@@ -28,11 +28,7 @@ func (s *session) friendly(err error) error {
 		return err
 	}
 	if r, ok := errors.AsType[refusal](err); ok && r.ErrorCode() != "" && r.ErrorCode() != unknownError {
-		said := errors.New(oneLine(advice(r)))
-		if notAllowed.MatchString(r.ErrorMessage()) { // whoever wrote it could have known
-			return usageError{said}
-		}
-		return said
+		return errors.New(oneLine(advice(r)))
 	}
 	if status := statusOf(err); status != 0 {
 		if status == badRequest && strings.HasPrefix(s.endpoint, "http://") {

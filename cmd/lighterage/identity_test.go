@@ -112,9 +112,7 @@ func TestAUserFromTheFirstCommandToTheLast(t *testing.T) {
 		t.Errorf("users %+v", users)
 	}
 	s.ok("policy", "create", "TeamPull", file(t, pull))
-	if got := said(t, exitUsage, "policy", "create", "Bad", file(t, "{"), "--data-dir="+s.Dir); !strings.Contains(got, "Syntax error") {
-		t.Errorf("a document that is none: %q", got)
-	}
+	s.fails("Syntax error", "policy", "create", "Bad", file(t, "{"))
 	s.ok("policy", "attach", "TeamPull", "--user=bob")
 	s.ok("policy", "attach", "ReadOnlyAccess", "--user=bob")
 	if got := s.ok("policy", "list"); !strings.Contains(got, "TeamPull  arn:aws:iam::000000000000:policy/TeamPull  v1       1") {
@@ -174,7 +172,7 @@ func TestADocumentIsWrongSomewhere(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := file(t, tt.document)
-			if got, want := said(t, exitUsage, "policy", "create", "P", path, "--data-dir="+s.Dir), "lighterage: "+path+tt.want+"\n"; got != want {
+			if got, want := said(t, 1, "policy", "create", "P", path, "--data-dir="+s.Dir), "lighterage: "+path+tt.want+"\n"; got != want {
 				t.Errorf("said %q, want %q", got, want)
 			}
 		})
@@ -229,11 +227,7 @@ func TestInputsThatTheServerRefuses(t *testing.T) {
 		{"a path", []string{"user", "create", "bob", "--path=x"}, `"x" is no path: it must begin and end with a slash`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := said(t, exitUsage, append(tt.args, "--data-dir="+s.Dir)...); !strings.Contains(got, tt.want) {
-				t.Errorf("%q said %q, want %q in it", tt.args, got, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { s.fails(tt.want, tt.args...) })
 	}
 }
 
@@ -377,8 +371,6 @@ func TestCommandLinesThatAreWrong(t *testing.T) {
 		{"an argument too many", []string{"user", "create", "a", "b"}, `"b" is an argument too many`},
 		{"an outcome that is none", []string{"audit", "--outcome=bad"}, `outcome "bad" is none of`},
 		{"a time that is none", []string{"audit", "--since=yesterday"}, `--since: "yesterday" is no time`},
-		{"an account that is none", []string{"audit", "--account=ours"}, `account "ours" is not 12 digits`},
-		{"a limit below none", []string{"audit", "--limit=-1"}, "--limit is below 0"},
 		{"times in the wrong order", []string{"audit", "--since=2026-02-01", "--until=2026-01-01"}, "no time is from"},
 		{"a flag that is none", []string{"key", "create", "--usr=bob"}, "did you mean --user?"},
 	}
@@ -416,8 +408,7 @@ func TestAuditSearchesTheTrail(t *testing.T) {
 			Resources: []audit.Resource{{ARN: "arn:aws:ecr:us-east-1:000000000000:repository/team/app"}},
 		}
 		if i == 2 {
-			e.ErrorCode, e.ErrorMessage = "AccessDeniedException", "because no policy allows it"
-			e.RecipientAccountID = "111122223333"
+			e.ErrorCode = "AccessDeniedException"
 		}
 		if err := trail.Record(&e); err != nil {
 			t.Fatal(err)
@@ -430,9 +421,9 @@ func TestAuditSearchesTheTrail(t *testing.T) {
 		return said(t, 0, append([]string{"audit", "--data-dir=" + dir}, args...)...)
 	}
 	stamp := func(hours int) string { return now.Add(time.Duration(hours) * time.Hour).UTC().Format(time.RFC3339) }
-	want := "TIME                  OUTCOME  PRINCIPAL                           ACTION        RESOURCE                                                FROM      ERROR                  WHY\n" +
-		stamp(-1) + "  denied   arn:aws:iam::000000000000:user/bob  ecr:PutImage  arn:aws:ecr:us-east-1:000000000000:repository/team/app  10.0.0.1  AccessDeniedException  because no policy allows it\n" +
-		stamp(-3) + "  ok       arn:aws:iam::000000000000:user/bob  ecr:PutImage  arn:aws:ecr:us-east-1:000000000000:repository/team/app  10.0.0.1  -                      -\n"
+	want := "TIME                  OUTCOME  PRINCIPAL                           ACTION        RESOURCE                                                FROM      ERROR\n" +
+		stamp(-1) + "  denied   arn:aws:iam::000000000000:user/bob  ecr:PutImage  arn:aws:ecr:us-east-1:000000000000:repository/team/app  10.0.0.1  AccessDeniedException\n" +
+		stamp(-3) + "  ok       arn:aws:iam::000000000000:user/bob  ecr:PutImage  arn:aws:ecr:us-east-1:000000000000:repository/team/app  10.0.0.1  -\n"
 	if diff := cmp.Diff(want, search("--principal=bob", "--repository=team/*", "--action=ecr:PutImage")); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
@@ -446,7 +437,6 @@ func TestAuditSearchesTheTrail(t *testing.T) {
 		{"denials", []string{"--outcome=denied"}, []string{"PutImage"}},
 		{"since a while ago", []string{"--since=150m"}, []string{"PutImage", "BatchGetImage"}},
 		{"until a moment", []string{"--until=" + stamp(-2)}, []string{"PutImage"}},
-		{"an account's", []string{"--account=111122223333"}, []string{"PutImage"}},
 		{"nobody's", []string{"--principal=alice"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

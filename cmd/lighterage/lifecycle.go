@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/lighterage/lighterage/internal/lifecycle"
 )
 
 const runHelp = `Run does now what lifecycle policies say, which otherwise happens once a day: of
@@ -124,12 +121,6 @@ func newLifecycleRun(r *remote) *cobra.Command {
 	cmd := r.command("run", "Do now what lifecycle policies say, or with --dry-run tell what that would be", nil,
 		func(ctx context.Context, s *session, _ []string) error { return s.runLifecycle(ctx, run) })
 	cmd.Long = runHelp + remoteHelp
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if run.policy != "" && (!run.dry || run.repository == "") {
-			return usageError{errors.New("--policy is tried on one repository: it needs --dry-run and --repository")}
-		}
-		return nil
-	}
 	cmd.Flags().BoolVar(&run.dry, "dry-run", false, "change nothing")
 	cmd.Flags().StringVar(&run.account, "account", "", "12 `digits` (default: all accounts; with --repository the server's own)")
 	cmd.Flags().StringVar(&run.repository, "repository", "", "`name` of one repository, in the region of --region (default: all that have a policy)")
@@ -138,14 +129,14 @@ func newLifecycleRun(r *remote) *cobra.Command {
 }
 
 func (s *session) runLifecycle(ctx context.Context, run lifecycleRun) error {
-	text, called := "", ""
+	if run.policy != "" && (!run.dry || run.repository == "") {
+		return usageError{errors.New("--policy is tried on one repository: it needs --dry-run and --repository")}
+	}
+	text := ""
 	if run.policy != "" {
 		var err error
-		if text, called, err = input(run.policy); err != nil {
+		if text, _, err = input(run.policy); err != nil {
 			return err
-		}
-		if wrong, sentence := faultOf(text, lifecycle.Options{}); wrong != nil {
-			return misplaced(called, text, wrong.At, sentence)
 		}
 	}
 	total := lifecycleTotal{Results: []outcome{}}
@@ -156,32 +147,9 @@ func (s *session) runLifecycle(ctx context.Context, run lifecycleRun) error {
 		failed = s.runAll(ctx, run, &total)
 	}
 	if failed != nil && total.Repositories == 0 {
-		return cmp.Or(strictly(called, text, failed), failed)
+		return failed
 	}
 	return errors.Join(s.showTotal(total, run.dry), failed)
-}
-
-// faultOf says what is wrong with a policy, in one line, and where; nil if
-// nothing is.
-func faultOf(text string, o lifecycle.Options) (*lifecycle.Invalid, string) {
-	_, err := lifecycle.Parse(text, o)
-	wrong, ok := errors.AsType[*lifecycle.Invalid](err)
-	if !ok {
-		return nil, ""
-	}
-	lines := strings.Split(strings.TrimSpace(wrong.Sentence), "\n")
-	return wrong, strings.TrimSuffix(strings.Join(lines, "; "), ".")
-}
-
-// strictly says where a policy is wrong that a server with --ecr-strict refused,
-// which takes less than others; nil if that is not why it refused.
-func strictly(file, text string, refused error) error {
-	r, ok := errors.AsType[refusal](refused)
-	wrong, sentence := faultOf(text, lifecycle.Options{Strict: true})
-	if !ok || wrong == nil || !strings.Contains(r.ErrorMessage(), sentence) {
-		return nil
-	}
-	return misplaced(file, text, wrong.At, sentence)
 }
 
 // runAll runs one policy after the other, whatever becomes of one. The first
@@ -267,32 +235,13 @@ func (s *session) showTotal(total lifecycleTotal, dry bool) error {
 	if err := s.show(total, t); err != nil {
 		return err
 	}
-	s.note("%s", total.sentence(dry))
-	return nil
-}
-
-// sentence tells of a run what happened, and not what did not.
-func (total lifecycleTotal) sentence(dry bool) string {
-	of := fmt.Sprintf("Of %s in %s ", counted(total.Images, "image"), counted(total.Repositories, "repository"))
+	of := fmt.Sprintf("of %s in %s", counted(total.Images, "image"), counted(total.Repositories, "repository"))
 	if dry {
-		return of + fmt.Sprintf("%d would be acted on. Nothing was changed.", total.Selected)
+		s.note("%s %s would be acted on. Nothing was changed.", counted(total.Selected, "image"), of)
+		return nil
 	}
-	var parts []string
-	for _, part := range []struct {
-		n    int
-		what string
-	}{
-		{total.Expired, "expired"}, {total.Archived, "archived"},
-		{total.Selected - total.Expired - total.Archived, "selected but kept, see OUTCOME"},
-	} {
-		if part.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
-		}
-	}
-	if parts == nil {
-		return of + "no rule selected any."
-	}
-	return of + strings.Join(parts, ", ") + "."
+	s.note("%s %s expired, %d archived, %d left.", counted(total.Expired, "image"), of, total.Archived, total.Selected-total.Expired-total.Archived)
+	return nil
 }
 
 // counted is a number with its noun.

@@ -28,24 +28,6 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line and says in one line why it failed.
 func run(args []string, stdout, stderr io.Writer) int {
-	understood := false
-	root := newRoot(args[0])
-	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
-	root.SetArgs(args[1:])
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
-	if err != nil && !understood { // what cobra refuses has no type
-		err = usageError{err}
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "lighterage:", err)
-	}
-	return exitCode(err)
-}
-
-// newRoot is the command with all commands.
-func newRoot(program string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lighterage",
 		Short:         "A container image registry with the APIs of Amazon ECR, Amazon Lightsail, AWS IAM and Docker",
@@ -55,28 +37,15 @@ func newRoot(program string) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpCommand(newHelp())
-	root.AddCommand(newServe(program), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newLifecycle(), newImport(), newExport(), newAudit(), newBackup(), newRestore(), newMove())
-	return root
-}
-
-// newHelp is the help command, which does not take what is no command for one.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Help about any command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil {
-				return usageError{err}
-			}
-			if err := noArguments(about, rest); err != nil {
-				return err
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
+	root.AddCommand(newServe(args[0]), newEnv(), newVersion(), newAccount(), newUser(), newKey(), newPolicy(), newToken(), newLifecycle(), newAudit())
+	root.SetArgs(args[1:])
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err != nil {
+		fmt.Fprintln(stderr, "lighterage:", err)
 	}
+	return exitCode(err)
 }
 
 // flagError says in a sentence what is wrong with a flag.

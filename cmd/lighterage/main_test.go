@@ -5,11 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/spf13/cobra"
 
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/name"
@@ -35,8 +32,6 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown command", []string{"sevre"}, 2, `"sevre" is nothing that lighterage knows; did you mean serve?`},
 		{"a command like no other", []string{"frobnicate"}, 2, `"frobnicate" is nothing that lighterage knows; see lighterage --help`},
 		{"an unknown flag", []string{"serve", "--lisen=x"}, 2, "there is no flag --lisen; did you mean --listen?"},
-		{"help about nothing", []string{"help", "sevre"}, 2, `"sevre" is nothing that lighterage knows; did you mean serve?`},
-		{"an argument too many of a command of cobra's", []string{"completion", "bash", "now"}, 2, "now"},
 		{"a flag like no other", []string{"serve", "--frobnicate"}, 2, "there is no flag --frobnicate\n"},
 		{"a flag that is neither true nor false", []string{"serve", "--ecr-strict=perhaps"}, 2, `lighterage: ecr-strict (from --ecr-strict): "perhaps" is neither true nor false`},
 		{"a flag that is no number", []string{"audit", "--limit", "x"}, 2, `lighterage: limit (from --limit): "x" is not a whole number`},
@@ -124,15 +119,6 @@ func TestStartPage(t *testing.T) {
 			t.Errorf("%q is not on the page:\n%s", want, page.String())
 		}
 	}
-	if strings.Contains(page.String(), "trust") {
-		t.Errorf("there is no CA to trust:\n%s", page.String())
-	}
-	page.Reset()
-	startPage(&page, "bin/lighterage", c, server.Started{Running: started.Running, Trust: "Copy the file.\n\ninstall ca.crt\n"})
-	first, then := strings.Index(page.String(), "told to trust this server:\n\n    Copy the file.\n\n    install ca.crt\n"), strings.Index(page.String(), "docker login")
-	if first < 0 || then < first {
-		t.Errorf("it does not say how to trust its CA before it says how to log in:\n%s", page.String())
-	}
 	if strings.Contains(page.String(), "WARNING") {
 		t.Errorf("it warns of nothing:\n%s", page.String())
 	}
@@ -141,38 +127,5 @@ func TestStartPage(t *testing.T) {
 	startPage(&page, "bin/lighterage", c, started)
 	if want := "nothing in it belongs to account 000000000000, but it has content of\n  111122223333, 444455556666."; !strings.Contains(page.String(), want) {
 		t.Errorf("it does not warn:\n%s", page.String())
-	}
-}
-
-// TestEveryCommandTellsItsMistakes walks the commands, with no server anywhere.
-func TestEveryCommandTellsItsMistakes(t *testing.T) {
-	noCredentials(t)
-	t.Chdir(t.TempDir())
-	seen := 0
-	var walk func(cmd *cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		path := strings.Fields(cmd.CommandPath())[1:]
-		for _, wrong := range []struct {
-			name string
-			args []string
-		}{
-			{"a flag that is none", []string{"--frobnicate"}},
-			{"arguments too many", strings.Fields("a b c d e f g h")},
-		} {
-			if got := said(t, exitUsage, append(slices.Clone(path), wrong.args...)...); got == "" {
-				t.Errorf("%s: %s: it says nothing", cmd.CommandPath(), wrong.name)
-			}
-		}
-		if strings.Contains(cmd.Use, " ") { // it needs arguments
-			said(t, exitUsage, path...)
-		}
-		seen++
-		for _, c := range cmd.Commands() {
-			walk(c)
-		}
-	}
-	walk(newRoot("lighterage"))
-	if seen < 25 {
-		t.Errorf("%d commands were seen", seen)
 	}
 }

@@ -68,18 +68,13 @@ func checkDocument(file, document string) error {
 	if !ok {
 		return err
 	}
-	if wrong.Detail == "" {
-		return misplaced(file, document, wrong.At, wrong.Sentence)
-	}
-	return misplaced(file, document, wrong.At, fmt.Sprintf("%s (IAM says: %s)", wrong.Detail, wrong.Sentence))
-}
-
-// misplaced says what is wrong at a place of a file that the command line names.
-func misplaced(file, text string, at int, sentence string) error {
-	before := text[:at]
+	before := document[:wrong.At]
 	line := strings.Count(before, "\n") + 1
 	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
-	return usageError{fmt.Errorf("%s:%d:%d: %s", file, line, column, oneLine(sentence))}
+	if wrong.Detail == "" {
+		return fmt.Errorf("%s:%d:%d: %s", file, line, column, wrong.Sentence)
+	}
+	return fmt.Errorf("%s:%d:%d: %s (IAM says: %s)", file, line, column, wrong.Detail, wrong.Sentence)
 }
 
 func newPolicyGet(r *remote) *cobra.Command {
@@ -133,8 +128,12 @@ var scopes = map[string]types.PolicyScopeType{
 func newPolicyList(r *remote) *cobra.Command {
 	var scope string
 	cmd := r.command("list", "List the managed policies", nil, func(ctx context.Context, s *session, _ []string) error {
+		asked, ok := scopes[scope]
+		if !ok {
+			return usageError{fmt.Errorf("--scope %q is none of local, aws and all", scope)}
+		}
 		views, t := []policyView{}, table{head: []string{"POLICY", "ARN", "VERSION", "ATTACHED", "CREATED"}}
-		err := s.eachPolicy(ctx, scopes[scope], func(p types.Policy) bool {
+		err := s.eachPolicy(ctx, asked, func(p types.Policy) bool {
 			v := viewPolicy(p)
 			views = append(views, v)
 			t.rows = append(t.rows, []string{v.Name, v.ARN, v.Version, strconv.Itoa(int(v.Attached)), v.CreatedAt})
@@ -145,12 +144,6 @@ func newPolicyList(r *remote) *cobra.Command {
 		}
 		return s.show(views, t)
 	})
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if scopes[scope] == "" {
-			return usageError{fmt.Errorf("--scope %q is none of local, aws and all", scope)}
-		}
-		return nil
-	}
 	cmd.Flags().StringVar(&scope, "scope", "local", "`which`: local, aws or all")
 	return cmd
 }
@@ -291,6 +284,9 @@ func newPolicyDetach(r *remote) *cobra.Command {
 func attachCommand(r *remote, use, short, done string, do func(*session, context.Context, *string, holder) error) *cobra.Command {
 	var h holder
 	cmd := r.command(use, short, []string{"POLICY"}, func(ctx context.Context, s *session, args []string) error {
+		if err := h.check(); err != nil {
+			return err
+		}
 		arn, err := s.policyARN(ctx, args[0])
 		if err != nil {
 			return err
@@ -300,7 +296,6 @@ func attachCommand(r *remote, use, short, done string, do func(*session, context
 		}
 		return s.show(map[string]string{done: *arn, "of": h.String()}, table{rows: [][]string{{done, *arn}, {"of", h.String()}}})
 	})
-	cmd.PreRunE = func(*cobra.Command, []string) error { return h.check() }
 	h.flags(cmd)
 	return cmd
 }

@@ -45,9 +45,17 @@ type decision struct {
 func newPolicySimulate(r *remote) *cobra.Command {
 	var principal, action, resource string
 	var given []string
-	var values map[string][]string
 	cmd := r.command("simulate", "Explain what a principal may do, statement by statement", nil,
 		func(ctx context.Context, s *session, _ []string) error {
+			values, err := contextValues(given)
+			if err != nil {
+				return err
+			}
+			for _, flag := range [][2]string{{"principal", principal}, {"action", action}, {"resource", resource}} {
+				if flag[1] == "" {
+					return usageError{fmt.Errorf("--%s must be given; see lighterage policy simulate --help", flag[0])}
+				}
+			}
 			who, err := s.principalARN(ctx, principal)
 			if err != nil {
 				return err
@@ -59,17 +67,6 @@ func newPolicySimulate(r *remote) *cobra.Command {
 			}
 			return s.showDecision(out)
 		})
-	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
-		if values, err = contextValues(given); err != nil {
-			return err
-		}
-		for _, flag := range [][2]string{{"principal", principal}, {"action", action}, {"resource", resource}} {
-			if flag[1] == "" {
-				return usageError{fmt.Errorf("--%s must be given; see lighterage policy simulate --help", flag[0])}
-			}
-		}
-		return nil
-	}
 	cmd.Long = simulateHelp + remoteHelp
 	cmd.Flags().StringVar(&principal, "principal", "", "`who` would ask")
 	cmd.Flags().StringVar(&action, "action", "", "IAM `action`")

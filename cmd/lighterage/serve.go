@@ -137,7 +137,7 @@ func startPage(w io.Writer, program string, c config.Config, r server.Started) {
 	fmt.Fprintf(w, `
   Lighterage serves on %s
   Everything is kept in %s. Ctrl-C stops the server.
-%s%s
+%s
   In another terminal, log in:
 
     eval "$(%s)"
@@ -149,17 +149,10 @@ func startPage(w io.Writer, program string, c config.Config, r server.Started) {
     docker pull alpine && docker tag alpine %s/hello:1 && docker push %s/hello:1
     aws ecr describe-images --repository-name hello
 
-`, r.URL, c.DataDir, strangers(c, r), trust(r), env, host, host, host)
-}
-
-// trust says first how clients are told to trust the server: without that no
-// login succeeds.
-func trust(r server.Started) string {
-	if r.Trust == "" {
-		return ""
+`, r.URL, c.DataDir, strangers(c, r), env, host, host, host)
+	if r.Trust != "" {
+		fmt.Fprintln(w, "  Clients must be told to trust this server:\n\n    "+strings.ReplaceAll(strings.TrimSpace(r.Trust), "\n", "\n    ")+"\n")
 	}
-	text := strings.ReplaceAll(strings.TrimSpace(r.Trust), "\n", "\n    ")
-	return "\n  First, clients must be told to trust this server:\n\n    " + strings.ReplaceAll(text, "\n    \n", "\n\n") + "\n"
 }
 
 // strangers warns of a catalogue in which the account has nothing.

@@ -13,14 +13,14 @@ type row struct {
 var groups = map[string][]string{
 	"words": {
 		"internal/fault", "internal/name", "internal/digest",
-		"internal/manifest", "internal/sigv4", "internal/policy", "internal/seal", "internal/datakey",
+		"internal/manifest", "internal/sigv4", "internal/policy", "internal/seal",
 	},
 	"contracts": {"internal/meta", "internal/blob"},
 	"domain": {
 		"internal/registry", "internal/containers", "internal/identity", "internal/webidentity", "internal/access",
-		"internal/gc", "internal/check", "internal/directory", "internal/lifecycle", "internal/move", "internal/backup",
+		"internal/gc", "internal/directory", "internal/lifecycle",
 	},
-	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/blob/vault", "internal/blob/s3", "internal/seal/awskms"},
+	"drivers": {"internal/meta/sqlstore", "internal/blob/disk", "internal/seal/awskms"},
 	"fronts": {
 		"internal/edge", "internal/api/awsjson", "internal/api/awsquery", "internal/api/ecr", "internal/api/lightsail",
 		"internal/api/admin", "internal/api/sts", "internal/api/iam", "internal/api/oci", "internal/api/ops",
@@ -37,7 +37,6 @@ var table = []row{
 	{"internal/sigv4", []string{"internal/fault", "internal/name", "internal/digest"}},
 	{"internal/policy", []string{"internal/fault", "internal/name"}},
 	{"internal/seal", nil},
-	{"internal/datakey", []string{"internal/seal"}},
 	{"internal/seal/awskms", nil},
 	{"internal/seal/awskms/kmstest", []string{"internal/sigv4"}},
 
@@ -48,7 +47,6 @@ var table = []row{
 	{"internal/blob/blobtest", []string{"words", "internal/blob"}},
 	{"internal/seal/sealtest", []string{"words"}},
 	{"internal/blob/*", []string{"words", "internal/blob"}},
-	{"internal/blob/s3/s3server", nil},
 
 	{"internal/registry", []string{"words", "contracts"}},
 	{"internal/identity", []string{"words", "contracts"}},
@@ -56,16 +54,11 @@ var table = []row{
 	{"internal/access", []string{"words", "contracts", "internal/identity"}},
 	{"internal/directory", []string{"words", "contracts", "internal/identity"}},
 	{"internal/containers", []string{"words", "contracts", "internal/registry"}},
-	{"internal/check", []string{"words", "contracts"}},
 	{"internal/gc", []string{"words", "contracts", "internal/registry"}},
 	{"internal/lifecycle", []string{"words", "contracts", "internal/registry"}},
 
-	{"internal/move", []string{"words", "contracts"}},
-	{"internal/backup", []string{"words", "contracts", "internal/move"}},
-
 	{"internal/audit", nil},
 	{"internal/client", []string{"words"}},
-	{"internal/transfer", []string{"words"}},
 	{"internal/certificate", nil},
 	{"internal/certificate/acmetest", nil},
 	{"internal/throttle", nil},
@@ -89,7 +82,7 @@ var table = []row{
 	{"internal/api/ops", []string{"words", "internal/edge"}},
 
 	{"internal/server", []string{"words", "contracts", "drivers", "domain", "fronts", "internal/config", "internal/worker", "internal/audit", "internal/certificate", "internal/throttle", "internal/rate"}},
-	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit", "internal/lifecycle", "internal/transfer"}},
+	{"cmd/lighterage", []string{"words", "internal/config", "internal/server", "internal/client", "internal/audit"}},
 
 	{"internal/archtest", nil},
 	{"internal/testkit/apart", nil},
@@ -109,22 +102,19 @@ type place struct {
 var places = []place{
 	{path: "net/http", why: "HTTP is spoken by the fronts",
 		// Certificates: the client that an ACME CA is asked with. Client: that of the commands.
-		// Web identities: the client that issuers are asked with. Transfer: that of other registries.
-		// S3: how long the store waits for an answer.
-		only: []string{"internal/blob/s3", "internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client", "internal/webidentity", "internal/transfer"}},
+		// Web identities: the client that issuers are asked with.
+		only: []string{"internal/edge", "internal/api/*", "internal/server", "internal/sigv4", "internal/certificate", "internal/client", "internal/webidentity"}},
 	{path: "database/sql/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/jackc/pgx/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "modernc.org/...", why: "SQL is the metadata driver's", only: []string{"internal/meta/sqlstore"}},
 	{path: "github.com/pressly/goose/...", why: "migrations are the metadata driver's", only: []string{"internal/meta/sqlstore"}},
-	{path: "github.com/aws/...", why: "AWS is called by the drivers of keys and buckets and by commands", only: []string{"internal/seal/awskms", "internal/blob/s3", "cmd/lighterage"}},
-	{path: "github.com/regclient/...", why: "images come and go through transfer", only: []string{"internal/transfer"}},
+	{path: "github.com/aws/...", why: "AWS is called by the key driver and by commands", only: []string{"internal/seal/awskms", "cmd/lighterage"}},
 	{path: "github.com/spf13/...", why: "flags are the command's and the loader's", only: []string{"cmd/lighterage", "internal/config"}},
 	{path: "github.com/knadh/koanf/...", why: "settings are read once, by the loader", only: []string{"internal/config"}},
 	{path: "os", names: fileCalls, why: "files are the disk store's, the audit trail's, the certificates', the loader's and the command's",
 		// The audit trail does not go through a store: it must be written when the store fails.
 		// Certificates are renewed by others, as files; keys of ours are for the owner alone.
-		// A backup is files for whoever has no program of ours.
-		only: []string{"internal/blob/disk", "internal/audit", "internal/backup", "internal/certificate", "internal/config", "cmd/lighterage"}},
+		only: []string{"internal/blob/disk", "internal/audit", "internal/certificate", "internal/config", "cmd/lighterage"}},
 	{path: "os", names: []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, why: "settings come through config",
 		only: []string{"internal/config"}},
 	{path: "os", names: []string{"Exit"}, why: "only a command ends the process", only: []string{"cmd/lighterage"}},
@@ -145,7 +135,7 @@ var fileCalls = []string{
 }
 
 // free are the packages beside the product, which the places do not bind.
-var free = []string{"internal/archtest", "internal/testkit", "internal/testkit/apart", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest", "internal/seal/awskms/kmstest", "internal/certificate/acmetest", "internal/blob/s3/s3server"}
+var free = []string{"internal/archtest", "internal/testkit", "internal/testkit/apart", "internal/meta/metatest", "internal/blob/blobtest", "internal/seal/sealtest", "internal/seal/awskms/kmstest", "internal/certificate/acmetest"}
 
 // blank are the imports that may be made for their effect alone.
 var blank = map[string][]string{

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -13,13 +12,10 @@ type Filter struct {
 	Principal  string    // pattern of the caller's ARN, name (user, role, role/session, root), access key id or unique id
 	Repository string    // pattern of the name or ARN of a repository, or of another resource's ARN
 	Action     string    // pattern of "PutImage" or "ecr:PutImage", in any case
-	Account    string    // id of the account that called, or whose resource it was about
 	Outcome    Outcome   // one of the constants
 	From       time.Time // not before
 	To         time.Time // before
 }
-
-var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 // Check returns an error that says what is wrong with the filter, if anything.
 func (f Filter) Check() error {
@@ -27,9 +23,6 @@ func (f Filter) Check() error {
 	case "", OK, Denied, Failed:
 	default:
 		return fmt.Errorf("outcome %q is none of %s, %s and %s", f.Outcome, OK, Denied, Failed)
-	}
-	if f.Account != "" && !accountID.MatchString(f.Account) {
-		return fmt.Errorf("account %q is not 12 digits", f.Account)
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		return fmt.Errorf("no time is from %s and before %s", f.From.Format(time.RFC3339), f.To.Format(time.RFC3339))
@@ -41,7 +34,6 @@ func (f Filter) Check() error {
 func (f Filter) Matches(e *Event) bool {
 	return (f.From.IsZero() || !e.Time.Before(f.From)) &&
 		(f.To.IsZero() || e.Time.Before(f.To)) &&
-		(f.Account == "" || e.Identity.AccountID == f.Account || e.RecipientAccountID == f.Account) &&
 		(f.Outcome == "" || e.Outcome() == f.Outcome) &&
 		(f.Action == "" || matchesAction(f.Action, e)) &&
 		(f.Principal == "" || matchesPrincipal(f.Principal, &e.Identity)) &&

@@ -38,7 +38,7 @@ func Search(ctx context.Context, dir string, q Query, yield func(Event) bool) (S
 	if err := q.Check(); err != nil {
 		return Summary{}, err
 	}
-	s := search{ctx: ctx, q: q, needles: [][]byte{needle(q.Principal), needle(q.Repository), needle(q.Account)}}
+	s := search{ctx: ctx, q: q, needles: [][]byte{needle(q.Principal), needle(q.Repository)}}
 	err := s.all(dir, yield)
 	if err != nil {
 		err = fmt.Errorf("search the audit trail: %w", err)

@@ -19,7 +19,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/lighterage/lighterage/internal/name"
 )
@@ -28,16 +27,10 @@ import (
 var (
 	// ErrNotFound: there are no bytes at the location.
 	ErrNotFound = errors.New("blob: not found")
-	// ErrDamaged: the bytes at the location are not those that were written.
-	// Only a store that can tell returns it, and then none of them.
-	ErrDamaged = errors.New("blob: bytes are damaged")
 	// ErrFull: the store has no room. Nothing was acknowledged.
 	ErrFull = errors.New("blob: store is full")
 	// ErrClosed: the upload was closed, sealed or taken over.
 	ErrClosed = errors.New("blob: upload is closed")
-	// ErrUnavailable: the store does not answer, or refuses: the same call may
-	// work later. Nothing was acknowledged.
-	ErrUnavailable = errors.New("blob: store is unavailable")
 	// ErrSync: a sync failed; what was written before is in doubt, and the
 	// process must not go on (docs/ARCHITECTURE.md, Storage: not retried).
 	ErrSync = errors.New("blob: sync failed")
@@ -52,8 +45,7 @@ type Store interface {
 	NewLocation() name.Location
 
 	// Create begins the upload of a new location; one that is not new is an
-	// error and left as it is. A store that would have to ask another machine
-	// may leave it to Seal to find out.
+	// error and left as it is.
 	Create(ctx context.Context, at name.Location) (Upload, error)
 
 	// Resume continues an upload from the offset and state of a Checkpoint.
@@ -62,9 +54,8 @@ type Store interface {
 	// its caller noted of it leaves an upload that must begin anew.
 	Resume(ctx context.Context, at name.Location, offset int64, state []byte) (Upload, error)
 
-	// Open returns sealed bytes for reading. ErrNotFound when absent. What it
-	// does with an unsealed upload is the store's: its bytes so far, or
-	// ErrNotFound. The context is that of all reading.
+	// Open returns sealed bytes for reading, or an unsealed upload's bytes so
+	// far to a caller that holds the upload's lease. ErrNotFound when absent.
 	Open(ctx context.Context, at name.Location) (Reader, error)
 
 	// Remove takes the bytes, or the unfinished upload, away for good.
@@ -76,52 +67,6 @@ type Store interface {
 
 	// Close releases the store; uploads in flight fail with ErrClosed.
 	Close() error
-}
-
-// Lister is what a Store can do beside, so that what it has can be compared with
-// what the metadata store names. All stores of this program can.
-type Lister interface {
-	// List lists what the store has after the given location, sealed or not, in
-	// the bytewise order of locations: at most limit items, and next, the
-	// location to go on after; empty: that was all. A page may be shorter than
-	// the limit, or empty, and not be the last. What was there before List began
-	// and was not removed meanwhile is listed; what was made meanwhile may be.
-	// What the store keeps beside (its identity, parts of an upload) is not
-	// listed, and an unfinished upload that has no name yet need not be.
-	List(ctx context.Context, after name.Location, limit int) (items []Item, next name.Location, err error)
-}
-
-// Item is a location with what it has.
-type Item struct {
-	Location name.Location
-	Size     int64     // of what is there; of an unfinished upload that many or fewer
-	At       time.Time // when it was last written, by the store's clock
-}
-
-// Presigner is what a Store can do beside that its clients can read from
-// without us.
-type Presigner interface {
-	// Presign returns a URL under which sealed bytes can be read with GET, whole
-	// or in ranges, by whoever has it, for the given time. Nobody looks whether
-	// there are any. Empty: these only the server can read.
-	Presign(ctx context.Context, at name.Location, valid time.Duration) (string, error)
-}
-
-// Remover is what a Store can do beside that removes many for the price of a
-// few.
-type Remover interface {
-	// RemoveAll is Remove of each. The error is that of the locations which it
-	// returns; the others are removed.
-	RemoveAll(ctx context.Context, all []name.Location) (kept []name.Location, err error)
-}
-
-// Sweeper is what a Store can do beside in which uploads leave something that
-// no location names.
-type Sweeper interface {
-	// Sweep removes what is left of uploads that were begun or continued last
-	// before the given time, and returns how many. It never touches sealed bytes.
-	// The caller chooses a time at which no upload of then can still be alive.
-	Sweep(ctx context.Context, before time.Time) (int, error)
 }
 
 // Upload is the exclusive writer of one location.

@@ -26,8 +26,7 @@ type Config struct {
 	Listen                string // host:port
 	DataDir               string
 	Database              Place // sqlite or postgres
-	Storage               Place // file or s3
-	Redirect              bool  // clients read layers of a bucket from the bucket
+	Storage               Place // file
 	Account               name.AccountID
 	Region                name.Region   // of plain host names and unscoped clients
 	Regions               []name.Region // served; Region is among them
@@ -60,7 +59,6 @@ type Config struct {
 	LayerGrace       time.Duration // how long an unreferenced layer stays
 	UploadTTL        time.Duration // how long an unfinished upload stays
 	LightsailPushTTL time.Duration // how long an unregistered push stays
-	Trash            time.Duration // how long what was deleted can come back; 0: not at all
 	ShutdownTimeout  time.Duration // what requests in flight get to finish
 
 	sources map[string]string // where each key's value came from; empty: the default
@@ -68,10 +66,9 @@ type Config struct {
 
 // Place is where a store is.
 type Place struct {
-	Scheme string // sqlite or postgres, file or s3, stdout or off
+	Scheme string // sqlite or postgres, file, stdout or off
 	Path   string // of sqlite and file
 	URL    Secret // of postgres: it may hold a password
-	Bucket Bucket // of s3
 }
 
 // setting is one line of the table of all settings.
@@ -88,8 +85,7 @@ var settings = []setting{
 	{"listen", "127.0.0.1:5000", "address to serve on, `host:port`", setListen},
 	{"data-dir", "./lighterage-data", "`directory` of everything that is kept", setDataDir},
 	{"database", "sqlite:", "metadata store: sqlite:[path] (default: in the data directory) or postgres://… `url`", setDatabase},
-	{"storage", "file:", "layer store: file:[path] (default: in the data directory) or s3://bucket/prefix?region=…&endpoint=…&path-style=true as `url`", setStorage},
-	{"redirect", "false", "send pulls of layers in a bucket there, by signed URLs, in the place of passing the bytes on", setBool(func(c *Config) *bool { return &c.Redirect })},
+	{"storage", "file:", "layer store: file:[path] (default: in the data directory) as `url`", setStorage},
 	{"account-id", "000000000000", "account that owns everything, 12 `digits`", setAccount},
 	{"region", "us-east-1", "`region` of plain host names and of clients that name none", setRegion},
 	{"regions", "all", "comma-separated `regions` that are served; all: every AWS region", setRegions},
@@ -116,13 +112,12 @@ var settings = []setting{
 	{"anonymous-pull", "false", "serve what repository policies allow everybody (Principal *) to pull without a login", setBool(func(c *Config) *bool { return &c.AnonymousPull })},
 	{"log-level", "info", "debug, info, warn or error as `level`", setLevel},
 	{"allow-unsafe-postgres", "false", "use a PostgreSQL server whose settings lose commits in a crash", setBool(func(c *Config) *bool { return &c.AllowUnsafePostgres })},
-	{"kms-keys", "", "encryption keys that exist, `key=state,...`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
-	{"quotas", "", "quotas that differ from the defaults, `name=number,...` (0 where allowed: unlimited)", setQuotas},
-	{"rates", "", "calls a second that an account may do in a region, where they differ from those of ecr-strict, `operation=number,...` (0: unlimited)", setRates},
+	{"kms-keys", "", "encryption keys that exist, `key=state,…`: key is an ARN, id or alias, state is enabled, disabled or pending-deletion", setKeys},
+	{"quotas", "", "quotas that differ from the defaults, `name=number,…` (0 where allowed: unlimited)", setQuotas},
+	{"rates", "", "calls a second that an account may do in a region, where they differ from those of ecr-strict, `operation=number,…` (0: unlimited)", setRates},
 	{"layer-grace", "1h", "how long a layer without an image stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LayerGrace })},
 	{"upload-ttl", "24h", "how long an unfinished upload stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.UploadTTL })},
 	{"lightsail-push-ttl", "24h", "how long a Lightsail push that is not registered stays, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.LightsailPushTTL })},
-	{"trash", "0", "how long what was deleted can be brought back, a `duration`; 0: it is gone at once", setTrash},
 	{"shutdown-timeout", "30s", "how long requests in flight may take to finish at the end, a `duration`", setDuration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
 }
 
@@ -130,7 +125,7 @@ var settings = []setting{
 // logs.
 func (c Config) Redacted() map[string]string {
 	return map[string]string{
-		"listen": c.Listen, "data-dir": c.DataDir, "database": c.Database.redacted(), "storage": c.Storage.redacted(), "redirect": format(c.Redirect),
+		"listen": c.Listen, "data-dir": c.DataDir, "database": c.Database.redacted(), "storage": c.Storage.redacted(),
 		"account-id": string(c.Account), "region": string(c.Region), "regions": join(c.Regions),
 		"registry-host": c.RegistryHost, "lightsail-registry-host": c.LightsailRegistryHost,
 		"trusted-proxies": join(c.TrustedProxies), "tls-cert": c.TLSCert, "tls-key": c.TLSKey,
@@ -142,16 +137,13 @@ func (c Config) Redacted() map[string]string {
 		"ecr-strict": format(c.ECRStrict), "anonymous-pull": format(c.AnonymousPull), "log-level": c.LogLevel.String(),
 		"allow-unsafe-postgres": format(c.AllowUnsafePostgres), "kms-keys": format(len(c.KMSKeys)),
 		"quotas": c.Quotas.String(), "rates": c.Rates.String(), "layer-grace": c.LayerGrace.String(), "upload-ttl": c.UploadTTL.String(),
-		"lightsail-push-ttl": c.LightsailPushTTL.String(), "trash": c.Trash.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
+		"lightsail-push-ttl": c.LightsailPushTTL.String(), "shutdown-timeout": c.ShutdownTimeout.String(),
 	}
 }
 
 func (p Place) redacted() string {
 	if p.Scheme == "postgres" {
 		return redactURL(p.URL.Reveal())
-	}
-	if p.Scheme == "s3" {
-		return p.Bucket.String()
 	}
 	if p.Path == "" {
 		return p.Scheme

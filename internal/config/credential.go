@@ -33,25 +33,19 @@ func RootCredentials(dir string, environ []string) (Credentials, error) {
 		return Credentials{}, err
 	}
 	missing := err != nil
-	c, given, err := GivenCredentials(environ)
+	c, given, err := givenCredentials(environ)
 	switch {
 	case err != nil:
 		return Credentials{}, err
 	case !given && !missing:
 		return stored, os.Chmod(filepath.Join(dir, credentialFile), 0o600)
 	case !given:
-		c = NewCredentials()
+		c = newCredentials()
 	case c == stored:
 		return c, os.Chmod(filepath.Join(dir, credentialFile), 0o600)
 	}
-	return c, KeepCredentials(dir, c)
-}
-
-// KeepCredentials writes the root key into the data directory, where lighterage
-// env finds it.
-func KeepCredentials(dir string, c Credentials) error {
 	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", c.AccessKeyID, c.SecretAccessKey.Reveal())
-	return writeFile(dir, credentialFile, text)
+	return c, writeFile(dir, credentialFile, text)
 }
 
 // StoredCredentials returns the root key of the server that uses the data
@@ -82,17 +76,11 @@ func StoredCredentials(dir string) (Credentials, error) {
 // CheckRootCredentials returns what is wrong with the root key of the
 // environment, if one is given.
 func CheckRootCredentials(environ []string) error {
-	_, _, err := GivenCredentials(environ)
+	_, _, err := givenCredentials(environ)
 	return err
 }
 
-// RootFault is about the root key of the environment.
-func RootFault(err error) error {
-	return &Error{Key: rootKeyVariable, Source: "the environment", Err: err}
-}
-
-// GivenCredentials returns the root key of the environment, if one is given.
-func GivenCredentials(environ []string) (c Credentials, given bool, err error) {
+func givenCredentials(environ []string) (c Credentials, given bool, err error) {
 	for _, line := range environ {
 		switch variable, v, _ := strings.Cut(line, "="); variable {
 		case rootKeyVariable:
@@ -131,9 +119,9 @@ func (c Credentials) check() (key string, err error) {
 	return "", nil
 }
 
-// NewCredentials draws a key: 20 characters as AWS's ids have, and a secret of
+// newCredentials draws a key: 20 characters as AWS's ids have, and a secret of
 // 240 bits.
-func NewCredentials() Credentials {
+func newCredentials() Credentials {
 	secret := make([]byte, 30)
 	rand.Read(secret)
 	return Credentials{

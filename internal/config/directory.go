@@ -33,7 +33,7 @@ func Lock(dir string) (*DirectoryLock, error) {
 		if pid, err := os.ReadFile(path); err == nil && len(pid) > 0 {
 			by = " (process " + strings.TrimSpace(string(pid)) + ")"
 		}
-		return nil, fmt.Errorf("directory %s is in use by another lighterage%s; stop it, or choose another directory", dir, by)
+		return nil, fmt.Errorf("directory %s is in use by another lighterage%s", dir, by)
 	}
 	if err != nil {
 		return nil, directoryError(dir, err)

@@ -118,7 +118,7 @@ func (c *Config) place() {
 	if c.Database.Scheme == "sqlite" && c.Database.Path == "" {
 		c.Database.Path = filepath.Join(c.DataDir, "lighterage.db")
 	}
-	if c.Storage.Scheme == "file" && c.Storage.Path == "" {
+	if c.Storage.Path == "" {
 		c.Storage.Path = filepath.Join(c.DataDir, "blobs")
 	}
 	if c.Audit.Scheme == "file" && c.Audit.Path == "" {
@@ -136,9 +136,6 @@ func (c *Config) Validate() (key string, err error) {
 	}
 	if c.Quotas.LayerPartMinBytes > c.Quotas.LayerPartMaxBytes {
 		return "quotas", errors.New("layer-part-min-bytes is above layer-part-max-bytes")
-	}
-	if c.Redirect && c.Storage.Scheme != "s3" {
-		return "redirect", errors.New("only layers in a bucket can be read there: it needs storage s3://…")
 	}
 	return c.validateTLS()
 }

@@ -74,13 +74,13 @@ func TestDefaults(t *testing.T) {
 	delete(got, "regions")
 	want := map[string]string{
 		"listen": "127.0.0.1:5000", "data-dir": "lighterage-data", "database": "sqlite:lighterage-data/lighterage.db",
-		"storage": "file:lighterage-data/blobs", "redirect": "false", "account-id": "000000000000", "region": "us-east-1",
+		"storage": "file:lighterage-data/blobs", "account-id": "000000000000", "region": "us-east-1",
 		"registry-host": "", "lightsail-registry-host": "", "trusted-proxies": "", "tls-cert": "", "tls-key": "",
 		"ecr-strict": "false", "anonymous-pull": "false", "log-level": "INFO", "master-key": "",
 		"token-ttl": "12h0m0s", "tokens-end-with-sessions": "false", "oidc-ca": "", "oidc-private-hosts": "",
 		"tls": "", "tls-host": "", "acme-host": "", "acme-email": "", "acme-directory": "", "acme-ca": "",
 		"audit": "file:lighterage-data/audit", "audit-max-bytes": "1073741824", "audit-file-bytes": "67108864", "kms-keys": "0", "layer-grace": "1h0m0s", "upload-ttl": "24h0m0s",
-		"lightsail-push-ttl": "24h0m0s", "trash": "168h0m0s", "allow-unsafe-postgres": "false", "shutdown-timeout": "30s",
+		"lightsail-push-ttl": "24h0m0s", "allow-unsafe-postgres": "false", "shutdown-timeout": "30s",
 		"quotas": "repositories-per-registry=100000,images-per-repository=0,tags-per-image=0,layer-parts=4200," +
 			"layer-part-min-bytes=5242880,layer-part-max-bytes=20971520,layer-bytes=54525952000,manifest-bytes=4194304," +
 			"layers-per-image=0,resource-tags=50,container-services=100,service-nodes=20,images-per-service=150",
@@ -190,7 +190,7 @@ func TestBadValues(t *testing.T) {
 		{"data-dir", " "},
 		{"database", "mysql://x"},
 		{"database", "./x.db"},
-		{"storage", "nfs://bucket"},
+		{"storage", "s3://bucket"},
 		{"account-id", "12345"},
 		{"account-id", "00000000000x"},
 		{"region", "us-est-1"},

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -161,26 +160,4 @@ func MakeMasterKey(dir string) (k seal.Key, path string, err error) {
 		return k, "", err
 	}
 	return k, filepath.Join(dir, masterKeyFile), writeFile(dir, masterKeyFile, text+"\n")
-}
-
-// CopyKeys puts the root credentials and the master key of a data directory into
-// another that has none. It returns the files that it made.
-func CopyKeys(from, to string) (made []string, err error) {
-	for _, file := range []string{credentialFile, masterKeyFile} {
-		text, err := os.ReadFile(filepath.Join(from, file))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return made, directoryError(from, err)
-		}
-		if Exists(filepath.Join(to, file)) {
-			continue
-		}
-		if err := writeFile(to, file, string(text)); err != nil {
-			return made, err
-		}
-		made = append(made, filepath.Join(to, file))
-	}
-	return made, nil
 }

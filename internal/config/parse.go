@@ -97,19 +97,6 @@ func setDuration(of func(*Config) *time.Duration) func(*Config, value) error {
 	}
 }
 
-func setTrash(c *Config, v value) error {
-	s, err := v.text()
-	if err != nil {
-		return err
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q is not a duration, such as 168h, nor 0", s)
-	}
-	c.Trash = d
-	return nil
-}
-
 func setListen(c *Config, v value) error {
 	s, err := v.text()
 	if err != nil {
@@ -160,14 +147,9 @@ func setStorage(c *Config, v value) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(s, "s3:") {
-		b, err := parseBucket(s)
-		c.Storage = Place{Scheme: "s3", Bucket: b}
-		return err
-	}
 	path, ok := strings.CutPrefix(s, "file:")
 	if !ok {
-		return fmt.Errorf("%q is neither file:[path] nor s3://bucket/prefix?region=…", redactURL(s))
+		return fmt.Errorf("%q is not file:[path]", redactURL(s))
 	}
 	c.Storage = Place{Scheme: "file", Path: path}
 	return nil

@@ -154,9 +154,9 @@ func actsOnOneService(t *testing.T, w *world) {
 					t.Errorf("version %d", r.Version)
 				}
 			case 2:
-				allowed(w.DeleteRegisteredImage(w.ctx, "arn:me", key("web"), fmt.Sprintf(":web.l%d.1", i%3)))
+				allowed(w.DeleteRegisteredImage(w.ctx, key("web"), fmt.Sprintf(":web.l%d.1", i%3)))
 			default:
-				allowed(w.DeleteService(w.ctx, "arn:me", key("web")))
+				allowed(w.DeleteService(w.ctx, key("web")))
 				_, err := w.CreateService(w.ctx, key("web"), "nano", 1, nil)
 				allowed(err)
 			}

@@ -42,16 +42,12 @@ type Repositories interface {
 	EnsureRepository(ctx context.Context, key registry.RepositoryKey) (registry.Repository, error)
 }
 
-// Config is what the rules stand on. Every field must be set but Limits and
-// Trash.
+// Config is what the rules stand on. Every field must be set but Limits.
 type Config struct {
 	Meta         meta.Store
 	Repositories Repositories
 	PushTTL      time.Duration // an image that nothing keeps any more lives this long
 	Limits       Limits
-
-	// Trash is how long what was deleted can be brought back; 0: not at all.
-	Trash time.Duration
 }
 
 // Services is the rules over one metadata store. Its methods are safe for

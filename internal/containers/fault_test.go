@@ -40,9 +40,9 @@ func TestAnActHappensWholeOrNotAtAll(t *testing.T) {
 			_, err := w.RegisterImage(w.ctx, key(s), "app", string(d))
 			return err
 		}, "services 1, images [1], tags 0, disabled false", "services 1, images [2 1], tags 0, disabled false"},
-		{"delete an image", func(s string) error { return w.DeleteRegisteredImage(w.ctx, "arn:me", key(s), ":"+s+".app.1") },
+		{"delete an image", func(s string) error { return w.DeleteRegisteredImage(w.ctx, key(s), ":"+s+".app.1") },
 			"services 1, images [1], tags 0, disabled false", "services 1, images [], tags 0, disabled false"},
-		{"delete the service", func(s string) error { return w.DeleteService(w.ctx, "arn:me", key(s)) },
+		{"delete the service", func(s string) error { return w.DeleteService(w.ctx, key(s)) },
 			"services 1, images [1], tags 0, disabled false", "services 0"},
 	} {
 		for mode, want := range map[metatest.Mode]string{metatest.NotApplied: c.undone, metatest.Applied: c.performed} {

@@ -138,7 +138,7 @@ func (s *Services) RegisteredImages(ctx context.Context, key Key) ([]RegisteredI
 // DeleteRegisteredImage removes a registered image by its name. Its number is
 // not given again; its bytes stay while another registration keeps them.
 // ParameterInvalid, ServiceNotFound, RegisteredImageNotFound.
-func (s *Services) DeleteRegisteredImage(ctx context.Context, by string, key Key, image string) error {
+func (s *Services) DeleteRegisteredImage(ctx context.Context, key Key, image string) error {
 	n, err := ParseImageName(image)
 	if err != nil {
 		return err
@@ -160,20 +160,16 @@ func (s *Services) DeleteRegisteredImage(ctx context.Context, by string, key Key
 		if err != nil {
 			return err
 		}
-		return s.forget(tx, by, i, false)
+		return s.forget(tx, i)
 	}))
 }
 
 // forget removes a registration and has the collector look at the image when
-// a push would be over: it may be pushed for another registration now. From the
-// trash the collector is told when the time there is over.
-func (s *Services) forget(tx meta.Tx, by string, i RegisteredImage, withService bool) error {
+// a push would be over: it may be pushed for another registration now.
+func (s *Services) forget(tx meta.Tx, i RegisteredImage) error {
 	now, err := tx.Now()
 	if err != nil {
 		return err
-	}
-	if s.Trash > 0 {
-		return tx.DiscardRegisteredImage(i.ID, withService, meta.Discard{By: by, Until: now.Add(s.Trash)})
 	}
 	if err := tx.DeleteRegisteredImage(i.ID); err != nil {
 		return err

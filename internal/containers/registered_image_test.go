@@ -99,7 +99,7 @@ func TestRegisterImageRefuses(t *testing.T) {
 	if f := w.want(err, fault.LimitExceeded); f.Limit != 2 {
 		t.Errorf("limit %d", f.Limit)
 	}
-	w.must(w.DeleteRegisteredImage(w.ctx, "arn:me", key("web"), ":web.app.1"))
+	w.must(w.DeleteRegisteredImage(w.ctx, key("web"), ":web.app.1"))
 	if i := w.register("web", "app", d); i.Version != 2 {
 		t.Errorf("room made, the version is %d", i.Version)
 	}
@@ -116,7 +116,7 @@ func TestAVersionIsNeverGivenTwice(t *testing.T) {
 			t.Errorf("version %d was given before", i.Version)
 		}
 		seen[i.Version] = true
-		w.must(w.DeleteRegisteredImage(w.ctx, "arn:me", key("web"), fmt.Sprintf(":web.app.%d", i.Version)))
+		w.must(w.DeleteRegisteredImage(w.ctx, key("web"), fmt.Sprintf(":web.app.%d", i.Version)))
 	}
 	if i := w.register("web", "app", d); i.Version != 6 {
 		t.Errorf("the sixth version is %d", i.Version)
@@ -143,15 +143,15 @@ func TestDeleteRegisteredImage(t *testing.T) {
 		{"the latest, which is no number", "web", ":web.app.latest", fault.ParameterInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w.want(w.DeleteRegisteredImage(w.ctx, "arn:me", key(c.service), c.image), c.want)
+			w.want(w.DeleteRegisteredImage(w.ctx, key(c.service), c.image), c.want)
 			if got := w.names("web"); len(got) != 2 {
 				t.Errorf("images %v", got)
 			}
 		})
 	}
 	w.clock.Advance(time.Hour)
-	w.must(w.DeleteRegisteredImage(w.ctx, "arn:me", key("web"), ":web.app.1"))
-	w.want(w.DeleteRegisteredImage(w.ctx, "arn:me", key("web"), ":web.app.1"), fault.RegisteredImageNotFound)
+	w.must(w.DeleteRegisteredImage(w.ctx, key("web"), ":web.app.1"))
+	w.want(w.DeleteRegisteredImage(w.ctx, key("web"), ":web.app.1"), fault.RegisteredImageNotFound)
 	if diff := cmp.Diff([]string{":web.app.2"}, w.names("web")); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
 	}

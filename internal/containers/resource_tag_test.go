@@ -37,7 +37,7 @@ func TestResourceTagsComeAndGo(t *testing.T) {
 func TestResourceTagsOfAServiceThatIsNotMeant(t *testing.T) {
 	w := open(t, containers.Limits{})
 	old := w.create("web").ARN()
-	w.must(w.DeleteService(w.ctx, "arn:me", key("web")))
+	w.must(w.DeleteService(w.ctx, key("web")))
 	w.create("web")
 	tags := []containers.ResourceTag{{Key: "k"}}
 	for i, c := range []struct{ service, arn string }{{"none", ""}, {"web", old}, {"web", "arn:aws:lightsail:us-east-1:000000000000:ContainerService/x"}} {

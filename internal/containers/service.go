@@ -77,8 +77,16 @@ func (s *Services) insert(tx meta.Tx, key Key, row meta.Service, tags []Resource
 	case !errors.Is(err, meta.ErrNotFound):
 		return Service{}, err
 	}
-	if err := s.checkServiceQuota(tx, key); err != nil {
-		return Service{}, err
+	if limit := s.Limits.Services; limit > 0 {
+		have, err := tx.Services(key.Registry, meta.Page[name.ServiceName]{Limit: int(limit)})
+		if err != nil {
+			return Service{}, err
+		}
+		if int64(len(have)) >= limit {
+			f := serviceFault(fault.LimitExceeded, key)
+			f.Quota, f.Limit = "container services per region", limit
+			return Service{}, f
+		}
 	}
 	var err error
 	if row.CreatedAt, err = tx.Now(); err != nil {
@@ -97,21 +105,6 @@ func (s *Services) insert(tx meta.Tx, key Key, row meta.Service, tags []Resource
 		}
 	}
 	return describe(tx, row)
-}
-
-// checkServiceQuota asks whether there is room for one more.
-func (s *Services) checkServiceQuota(tx meta.Tx, key Key) error {
-	limit := s.Limits.Services
-	if limit == 0 {
-		return nil
-	}
-	have, err := tx.Services(key.Registry, meta.Page[name.ServiceName]{Limit: int(limit)})
-	if err != nil || int64(len(have)) < limit {
-		return err
-	}
-	f := serviceFault(fault.LimitExceeded, key)
-	f.Quota, f.Limit = "container services per region", limit
-	return f
 }
 
 // describe adds to a row what is beside it.
@@ -216,11 +209,11 @@ const imagesAtOnce = 200
 
 // DeleteService removes a service with its registered images and tags; the
 // name is free at once. ServiceNotFound.
-func (s *Services) DeleteService(ctx context.Context, by string, key Key) error {
+func (s *Services) DeleteService(ctx context.Context, key Key) error {
 	for again := false; ; again = true {
 		done := false
 		err := s.Meta.Update(ctx, func(tx meta.Tx) (err error) {
-			done, err = s.deleteSome(tx, by, key)
+			done, err = s.deleteSome(tx, key)
 			return err
 		})
 		if again && fault.Is(err, fault.ServiceNotFound) { // somebody else deleted it too
@@ -234,7 +227,7 @@ func (s *Services) DeleteService(ctx context.Context, by string, key Key) error 
 
 // deleteSome removes a bounded number of a service's images and, when none is
 // left, the service.
-func (s *Services) deleteSome(tx meta.Tx, by string, key Key) (done bool, err error) {
+func (s *Services) deleteSome(tx meta.Tx, key Key) (done bool, err error) {
 	row, err := live(tx, key, meta.LockExclusive) // no registration meanwhile
 	if err != nil {
 		return false, err
@@ -244,21 +237,14 @@ func (s *Services) deleteSome(tx meta.Tx, by string, key Key) (done bool, err er
 		return false, err
 	}
 	for _, i := range images {
-		if err := s.forget(tx, by, i, true); err != nil {
+		if err := s.forget(tx, i); err != nil {
 			return false, err
 		}
 	}
 	if len(images) == imagesAtOnce {
 		return false, nil
 	}
-	if s.Trash == 0 {
-		return true, tx.DeleteService(row.ID)
-	}
-	now, err := tx.Now()
-	if err != nil {
-		return false, err
-	}
-	return true, tx.DiscardService(row.ID, meta.Discard{By: by, Until: now.Add(s.Trash)})
+	return true, tx.DeleteService(row.ID)
 }
 
 // OpenRegistry makes sure that there is something to push to. ServiceMissing

@@ -149,11 +149,11 @@ func TestADeletedServiceIsGoneAtOnceAndItsNameIsFree(t *testing.T) {
 	w.register("web", "app", d)
 	w.register("web", "app", d)
 	w.clock.Advance(time.Hour)
-	w.must(w.DeleteService(w.ctx, "arn:me", key("web")))
+	w.must(w.DeleteService(w.ctx, key("web")))
 
 	_, err = w.Service(w.ctx, key("web"))
 	w.want(err, fault.ServiceNotFound)
-	w.want(w.DeleteService(w.ctx, "arn:me", key("web")), fault.ServiceNotFound)
+	w.want(w.DeleteService(w.ctx, key("web")), fault.ServiceNotFound)
 	if want := w.clock.Now().Add(pushTTL); !w.lastReview(d).Equal(want) {
 		t.Errorf("its image is looked at last at %v, want %v", w.lastReview(d), want)
 	}
@@ -182,7 +182,7 @@ func TestAServiceWithMoreImagesThanATransactionTakesIsDeleted(t *testing.T) {
 		})
 	}
 	all.Wait()
-	w.must(w.DeleteService(w.ctx, "arn:me", key("web")))
+	w.must(w.DeleteService(w.ctx, key("web")))
 	_, err := w.Service(w.ctx, key("web"))
 	w.want(err, fault.ServiceNotFound)
 }
@@ -220,7 +220,7 @@ func TestARegistryOpensWithItsFirstService(t *testing.T) {
 	w.must(err)
 	abroad := name.RegistryID{Account: home.Account, Region: "eu-west-1"}
 	w.want(w.OpenRegistry(w.ctx, abroad), fault.ServiceMissing)
-	w.must(w.DeleteService(w.ctx, "arn:me", key("web")))
+	w.must(w.DeleteService(w.ctx, key("web")))
 	w.want(w.OpenRegistry(w.ctx, home), fault.ServiceMissing)
 }
 

@@ -96,11 +96,6 @@ const (
 	PolicyNotAttachable // Name: the policy's ARN
 	InputRefused        // Detail is the sentence: a rule that no constraint of one member says
 
-	// The trash.
-	NotInTrash       // Repository with Tag or Digest, or Service, or Image
-	TagTaken         // Tag, Digest: another image has the tag now
-	RepositoryThrown // Repository: it is in the trash itself
-
 	// Quotas and load.
 	LimitExceeded // Quota, Limit
 	Overloaded
@@ -183,9 +178,6 @@ var reasons = [...]struct {
 	PolicyTooLarge:           {"policy too large", TooLarge},
 	PolicyNotAttachable:      {"policy not attachable", Invalid},
 	InputRefused:             {"input refused", Invalid},
-	NotInTrash:               {"not in the trash", NotFound},
-	TagTaken:                 {"tag taken", Conflict},
-	RepositoryThrown:         {"repository in the trash", NotFound},
 	LimitExceeded:            {"limit exceeded", Exceeded},
 	Overloaded:               {"overloaded", Throttled},
 	StoreFull:                {"store full", Unavailable},

@@ -21,7 +21,7 @@ func (w *world) leave(seed string) {
 	w.index(hidden, w.image(hidden, "push "+seed))
 	gone := w.create("gone-" + seed)
 	w.image(gone, "gone "+seed, "v1")
-	_, err := w.DeleteRepository(w.ctx, "arn:me", gone, true)
+	_, err := w.DeleteRepository(w.ctx, gone, true)
 	w.must(err)
 	id, err := w.StartUpload(w.ctx, k, digest.SHA256)
 	w.must(err)

@@ -34,11 +34,11 @@ func TestBytesThatWillNotGoHoldUpNoOthers(t *testing.T) {
 	const stuck = 250 // several pages
 	w.must(w.store.Update(w.ctx, func(tx meta.Tx) error {
 		for range stuck {
-			if err := tx.AddGarbage(w.blobs.NewLocation(), 10, w.clock.Now()); err != nil {
+			if err := tx.AddGarbage(w.blobs.NewLocation(), w.clock.Now()); err != nil {
 				return err
 			}
 		}
-		return tx.AddGarbage(store.removable, 7, w.clock.Now())
+		return tx.AddGarbage(store.removable, w.clock.Now())
 	}))
 	tally, err := collector.Run(w.ctx)
 	if err == nil || tally.Locations != 1 || store.removed != 1 {

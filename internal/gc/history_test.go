@@ -83,7 +83,7 @@ func (h *history) step() {
 		}
 	case n < 7:
 		if image, ok := pick(h, h.registered); ok {
-			h.must(h.services.DeleteRegisteredImage(h.ctx, "arn:me", h.service, image))
+			h.must(h.services.DeleteRegisteredImage(h.ctx, h.service, image))
 			delete(h.registered, image)
 		}
 	case n < 8:
@@ -96,7 +96,7 @@ func (h *history) step() {
 		h.layer(h.repository(), large(h.seed()))
 	case n < 10:
 		if k, ok := pick(h, h.images); ok && h.rand.IntN(2) == 0 {
-			_, err := h.DeleteRepository(h.ctx, "arn:me", k, true)
+			_, err := h.DeleteRepository(h.ctx, k, true)
 			h.must(err)
 			delete(h.images, k)
 		}
@@ -162,10 +162,10 @@ func (h *history) end() {
 	h.t.Helper()
 	h.check()
 	for k := range h.images {
-		_, err := h.DeleteRepository(h.ctx, "arn:me", k, true)
+		_, err := h.DeleteRepository(h.ctx, k, true)
 		h.must(err)
 	}
-	h.must(h.services.DeleteService(h.ctx, "arn:me", h.service))
+	h.must(h.services.DeleteService(h.ctx, h.service))
 	for range 6 {
 		h.run(pushTTL)
 	}

@@ -21,15 +21,12 @@ const retryAfter = time.Hour
 // review works off the reviews that are due.
 func (c *Collector) review(ctx context.Context, t *Tally) error {
 	var failed error
-	counted := *t
-	for round := range rounds {
+	for range rounds {
 		steps, err := c.planReviews(ctx)
 		if err != nil || len(steps) == 0 {
 			return errors.Join(failed, err)
 		}
-		err = c.applyReviews(ctx, steps, t)
-		counted = c.progress(t, counted, round)
-		if err != nil {
+		if err := c.applyReviews(ctx, steps, t); err != nil {
 			failed = errors.Join(failed, err)
 			if fatal(ctx, err) {
 				return failed
@@ -80,8 +77,6 @@ func (c *Collector) facts(tx meta.Tx, r meta.Review) (Facts, error) {
 		return imageFacts(tx, meta.ImageID(r.Of))
 	case meta.RepositorySubject:
 		return repositoryFacts(tx, meta.RepositoryID(r.Of))
-	case meta.BlobSubject:
-		return blobFacts(tx, meta.BlobID(r.Of))
 	}
 	return Facts{Object: fmt.Sprintf("subject %d, row %d", r.Subject, r.Of), Unknown: true}, nil
 }
@@ -223,7 +218,7 @@ func (c *Collector) together(ctx context.Context, steps []Step, t *Tally) error 
 	if err != nil {
 		return err
 	}
-	t.Layers, t.Images, t.Blobs = t.Layers+done.Layers, t.Images+done.Images, t.Blobs+done.Blobs
+	t.Layers, t.Images = t.Layers+done.Layers, t.Images+done.Images
 	return nil
 }
 
@@ -239,11 +234,6 @@ func (c *Collector) apply(tx meta.Tx, s Step, now time.Time, done *Tally) error 
 			return err
 		}
 		done.Layers++
-	case s.Verb == Remove && r.Subject == meta.BlobSubject:
-		if err := tx.DeleteBlob(meta.BlobID(r.Of), now.Add(c.URLTTL)); err != nil {
-			return err
-		}
-		done.Blobs++
 	case s.Verb == Remove:
 		if err := tx.DeleteImage(meta.ImageID(r.Of), by, now.Add(c.LayerGrace)); err != nil {
 			return err

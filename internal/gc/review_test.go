@@ -118,7 +118,7 @@ func TestAPushToLightsailExpiresUnlessItIsRegistered(t *testing.T) {
 	w.runs(100*pushTTL, gc.Tally{})
 	w.whole(hidden, kept)
 
-	w.must(w.services.DeleteRegisteredImage(w.ctx, "arn:me", service, ":web.app.1"))
+	w.must(w.services.DeleteRegisteredImage(w.ctx, service, ":web.app.1"))
 	w.runs(pushTTL-time.Second, gc.Tally{})
 	w.whole(hidden, kept)
 	w.runs(time.Second, gc.Tally{Images: 1})
@@ -137,10 +137,10 @@ func TestAnImageStaysForEachOfItsRegistrations(t *testing.T) {
 		_, err := w.services.RegisterImage(w.ctx, service, "app", string(d))
 		w.must(err)
 	}
-	w.must(w.services.DeleteRegisteredImage(w.ctx, "arn:me", service, ":web.app.1"))
+	w.must(w.services.DeleteRegisteredImage(w.ctx, service, ":web.app.1"))
 	w.runs(100*pushTTL, gc.Tally{})
 	w.whole(hidden, d)
-	w.must(w.services.DeleteService(w.ctx, "arn:me", service))
+	w.must(w.services.DeleteService(w.ctx, service))
 	w.runs(pushTTL, gc.Tally{Images: 1})
 }
 
@@ -163,7 +163,7 @@ func TestTheChildrenOfARegisteredIndexStay(t *testing.T) {
 	w.run(100 * pushTTL)
 	w.whole(hidden, outer)
 
-	w.must(w.services.DeleteService(w.ctx, "arn:me", service))
+	w.must(w.services.DeleteService(w.ctx, service))
 	w.runs(pushTTL, gc.Tally{Images: 1}) // outer
 	w.runs(grace, gc.Tally{Images: 2})   // inner, b
 	w.runs(grace, gc.Tally{Images: 1, Layers: 2})
@@ -215,7 +215,7 @@ func TestADeletedRepositoryIsPurged(t *testing.T) {
 	w.image(k, "shared", "v1")
 	w.index(k, w.image(k, "a", "v2"), w.image(k, "b"))
 	w.layer(k, large("alone"))
-	_, err := w.DeleteRepository(w.ctx, "arn:me", k, true)
+	_, err := w.DeleteRepository(w.ctx, k, true)
 	w.must(err)
 	again := w.create("app")
 	fresh := w.image(again, "a", "v2")
@@ -244,7 +244,7 @@ func TestARepositoryOfManyImagesIsPurgedInPages(t *testing.T) {
 		})
 	}
 	all.Wait()
-	_, err := w.DeleteRepository(w.ctx, "arn:me", k, true)
+	_, err := w.DeleteRepository(w.ctx, k, true)
 	w.must(err)
 	w.runs(0, gc.Tally{Repositories: 1})
 	w.runs(pushTTL, gc.Tally{})
@@ -317,7 +317,7 @@ func TestAPlanSaysWhatARunDoesAndChangesNothing(t *testing.T) {
 	_, err := w.services.RegisterImage(w.ctx, service, "app", string(kept))
 	w.must(err)
 	old := w.create("old")
-	_, err = w.DeleteRepository(w.ctx, "arn:me", old, false)
+	_, err = w.DeleteRepository(w.ctx, old, false)
 	w.must(err)
 	w.clock.Advance(pushTTL)
 	read := func() []string {

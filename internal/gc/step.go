@@ -74,8 +74,6 @@ func Decide(r meta.Review, f Facts, now time.Time) Step {
 		s.Why = "an image that kept it went, and a later review decides"
 	case r.Subject == meta.LayerSubject:
 		s.Verb, s.Why = Remove, "no image refers to it"
-	case r.Subject == meta.BlobSubject:
-		s.Verb, s.Why = Remove, "it has left the trash"
 	case f.Space != meta.Lightsail:
 		// Nobody asks this; an image that its owner pushed to a repository of
 		// his own is never removed by a collector.

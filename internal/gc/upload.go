@@ -13,8 +13,7 @@ import (
 // fails. Whoever deletes the row owns the bytes: if that is the transaction
 // that finishes the upload, they are a layer's, else they are garbage.
 func (c *Collector) expire(ctx context.Context, t *Tally) error {
-	counted := *t
-	for round := range rounds {
+	for range rounds {
 		n, dropped := 0, 0
 		err := c.Meta.Update(ctx, func(tx meta.Tx) error {
 			n, dropped = 0, 0
@@ -42,9 +41,7 @@ func (c *Collector) expire(ctx context.Context, t *Tally) error {
 		if err != nil {
 			return err
 		}
-		t.Uploads += dropped
-		counted = c.progress(t, counted, round)
-		if n < atOnce {
+		if t.Uploads += dropped; n < atOnce {
 			return nil
 		}
 	}
@@ -58,5 +55,5 @@ func dropUpload(tx meta.Tx, u meta.Upload, now time.Time) error {
 	if u.Location == "" || u.Location == meta.Inline {
 		return nil
 	}
-	return tx.AddGarbage(u.Location, u.Offset, now)
+	return tx.AddGarbage(u.Location, now)
 }

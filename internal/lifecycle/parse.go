@@ -3,11 +3,10 @@ package lifecycle
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -22,8 +21,6 @@ type Invalid struct {
 	// satisfy. What the schema refused is one line for each fault, each with its
 	// newline, as from ECR.
 	Sentence string
-	// At is where in the text the first fault is, in bytes from its begin.
-	At int
 }
 
 // Error returns the sentence.
@@ -55,62 +52,50 @@ const maxWildcards = 4
 // Parse reads a policy's text, whose length the caller has limited. An error is
 // an *Invalid.
 func Parse(text string, o Options) (Policy, error) {
-	value, at, ok := decode(text)
+	value, ok := decode(text)
 	if !ok {
-		return Policy{}, &Invalid{notMapped, at}
+		return Policy{}, &Invalid{notMapped}
 	}
 	form := extendedSchema
 	if o.Strict {
 		form = ecrSchema
 	}
-	if report := form.check(value, nil, nil); len(report) > 0 {
-		sentences := ""
-		for _, f := range report {
-			sentences += f.sentence + "\n"
-		}
-		return Policy{}, &Invalid{invalid + sentences, placeOf(text, report[0].way)}
+	if report := form.check(value, nil); len(report) > 0 {
+		return Policy{}, &Invalid{invalid + strings.Join(report, "\n") + "\n"}
 	}
-	p, order, wrong := build(value)
-	if wrong != nil {
-		return Policy{}, &Invalid{notMapped, placeOf(text, wrong)}
+	p, ok := build(value)
+	if !ok {
+		return Policy{}, &Invalid{notMapped}
 	}
-	if rule, sentence := p.fault(o); sentence != "" {
-		return Policy{}, &Invalid{invalid + sentence, placeOf(text, []string{"rules", strconv.Itoa(order[rule])})}
+	if sentence := p.fault(o); sentence != "" {
+		return Policy{}, &Invalid{invalid + sentence}
 	}
 	return p, nil
 }
 
-// decode reads the text as one JSON object, or tells where it is none.
-func decode(text string) (value any, at int, ok bool) {
+// decode reads the text as one JSON object.
+func decode(text string) (value any, ok bool) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&value); err != nil {
-		if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset > 0 {
-			return nil, int(e.Offset) - 1, false
-		}
-		return nil, len(strings.TrimRight(text, space)), false // it ends too soon
+		return nil, false
 	}
-	if at = skip(text, int(d.InputOffset()), space); at < len(text) {
-		return nil, at, false
+	if _, err := d.Token(); err != io.EOF {
+		return nil, false
 	}
 	_, ok = value.(map[string]any)
-	return value, skip(text, 0, space), ok
+	return value, ok
 }
 
-// space is what JSON allows between tokens.
-const space = " \t\r\n"
-
-// build makes the policy of a value that fits the schema, and tells where in the
-// text each rule stands. It returns the way to what fits and is still none of
-// ECR's: a number that is no int of Java, and a transition to nowhere.
-func build(value any) (p Policy, order []int, wrong []string) {
+// build makes the policy of a value that fits the schema. It reports false for
+// what fits and is still none of ECR's: a number that is no int of Java, and a
+// transition to nowhere.
+func build(value any) (Policy, bool) {
 	list, _ := member[[]any](value, "rules")
-	rules := make([]Rule, len(list))
+	p := Policy{Rules: make([]Rule, len(list))}
 	for i, rule := range list {
 		selection, action := inside(rule, "selection"), inside(rule, "action")
-		r := &rules[i]
-		order = append(order, i)
-		at := func(way ...string) []string { return append([]string{"rules", strconv.Itoa(i)}, way...) }
+		r := &p.Rules[i]
 		var fits, numbered bool
 		r.Priority, fits = number(rule, "rulePriority")
 		r.Number, numbered = number(selection, "countNumber")
@@ -121,20 +106,12 @@ func build(value any) (p Policy, order []int, wrong []string) {
 		r.Storage = max(Standard, StorageClass(word(selection, "storageClass", classes[:])))
 		r.Count = CountType(word(selection, "countType", countTypes[:]))
 		r.Action = Action(word(action, "type", actions[:]))
-		switch {
-		case !fits:
-			return Policy{}, nil, at("rulePriority")
-		case !numbered:
-			return Policy{}, nil, at("selection", "countNumber")
-		case r.Action == Transition && inside(action, "targetStorageClass") == nil:
-			return Policy{}, nil, at("action")
+		if !fits || !numbered || r.Action == Transition && inside(action, "targetStorageClass") == nil {
+			return Policy{}, false
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rules[a].Priority, rules[b].Priority) })
-	for _, i := range order {
-		p.Rules = append(p.Rules, rules[i])
-	}
-	return p, order, nil
+	slices.SortStableFunc(p.Rules, func(a, b Rule) int { return cmp.Compare(a.Priority, b.Priority) })
+	return p, true
 }
 
 // member returns an object's member of a type.
@@ -177,25 +154,25 @@ func word(object any, name string, words []string) int {
 	return max(0, slices.Index(words, text))
 }
 
-// fault says what is wrong with a policy that fits the schema, and with which of
-// its rules: first with each rule, then with the rules together.
-func (p Policy) fault(o Options) (rule int, sentence string) {
+// fault says what is wrong with a policy that fits the schema: first with each
+// rule, then with the rules together.
+func (p Policy) fault(o Options) string {
 	for i := range p.Rules {
 		if sentence := p.Rules[i].fault(o); sentence != "" {
-			return i, sentence
+			return sentence
 		}
 	}
 	for i := 1; i < len(p.Rules); i++ {
 		if p.Rules[i].Priority == p.Rules[i-1].Priority {
-			return i, samePriority
+			return samePriority
 		}
 	}
 	for _, class := range []StorageClass{Standard, Archive} {
-		if rule, sentence := p.classFault(class); sentence != "" {
-			return rule, sentence
+		if sentence := p.classFault(class); sentence != "" {
+			return sentence
 		}
 	}
-	return 0, ""
+	return ""
 }
 
 func (r *Rule) fault(o Options) string {
@@ -222,7 +199,7 @@ func (r *Rule) fault(o Options) string {
 
 // classFault looks at the rules of a storage class by priority. Rules that
 // retain may repeat what others say.
-func (p Policy) classFault(class StorageClass) (rule int, sentence string) {
+func (p Policy) classFault(class StorageClass) string {
 	untagged, ended := false, false
 	var seen [][]string
 	for i := range p.Rules {
@@ -232,24 +209,24 @@ func (p Policy) classFault(class StorageClass) (rule int, sentence string) {
 		}
 		switch {
 		case ended && r.Status == AnyTag:
-			return i, twoAny
+			return twoAny
 		case ended:
-			return i, anyNotLast
+			return anyNotLast
 		case r.Status == AnyTag:
 			ended = true
 		case r.Status == Untagged && untagged:
-			return i, twoUntagged
+			return twoUntagged
 		case r.Status == Untagged:
 			untagged = true
 		default:
 			set := r.tagSet()
 			if slices.ContainsFunc(seen, func(s []string) bool { return slices.Equal(s, set) }) {
-				return i, sameTags
+				return sameTags
 			}
 			seen = append(seen, set)
 		}
 	}
-	return 0, ""
+	return ""
 }
 
 // tagSet is the rule's patterns or prefixes whatever their order and number,

@@ -11,8 +11,7 @@ import (
 	"github.com/lighterage/lighterage/internal/meta"
 )
 
-// Config is what a Runner is made of. Every field must be set but Strict and
-// Trash.
+// Config is what a Runner is made of. Every field must be set.
 type Config struct {
 	Meta       meta.Store
 	Logger     *slog.Logger
@@ -21,9 +20,6 @@ type Config struct {
 	// FlushPulls writes down the pulls that only memory knows of.
 	FlushPulls func(context.Context) error
 	Journal    Journal
-
-	// Trash is how long what expired can be brought back; 0: not at all.
-	Trash time.Duration
 }
 
 // Journal is told what policies did.

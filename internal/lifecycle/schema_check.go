@@ -31,13 +31,12 @@ type schema struct {
 	choose func(value any) *schema
 }
 
-// check adds everything that is wrong with the value at the end of the way to
-// the report.
-func (s *schema) check(value any, way []string, report []finding) []finding {
+// check adds a line for everything that is wrong to the lines of the report.
+func (s *schema) check(value any, report []string) []string {
 	if s.choose != nil {
 		s = s.choose(value)
 	}
-	report = append(report, s.keywords(value, way)...)
+	report = append(report, s.keywords(value)...)
 	if len(report) > 0 {
 		return report
 	}
@@ -45,13 +44,13 @@ func (s *schema) check(value any, way []string, report []finding) []finding {
 	case map[string]any:
 		for _, member := range slices.Sorted(maps.Keys(v)) {
 			if inner := s.properties[member]; inner != nil {
-				report = inner.check(v[member], append(slices.Clip(way), member), report)
+				report = inner.check(v[member], report)
 			}
 		}
 	case []any:
-		for i, item := range v {
+		for _, item := range v {
 			if s.items != nil {
-				report = s.items.check(item, append(slices.Clip(way), strconv.Itoa(i)), report)
+				report = s.items.check(item, report)
 			}
 		}
 	}
@@ -61,14 +60,11 @@ func (s *schema) check(value any, way []string, report []finding) []finding {
 // keywords checks the value itself, each keyword for the types that it is
 // about: additionalProperties, enum, maxItems, minItems, minimum, oneOf,
 // required, type.
-func (s *schema) keywords(value any, way []string) (report []finding) {
-	add := func(format string, args ...any) {
-		report = append(report, finding{fmt.Sprintf(format, args...), way})
-	}
+func (s *schema) keywords(value any) (report []string) {
+	add := func(format string, args ...any) { report = append(report, fmt.Sprintf(format, args...)) }
 	members, isObject := value.(map[string]any)
 	if extra := s.extra(members); len(extra) > 0 {
 		add("object instance has properties which are not allowed by the schema: %s", quote(extra))
-		report[0].way = append(slices.Clip(way), extra[0])
 	}
 	if text, ok := value.(string); s.enum != nil && (!ok || !slices.Contains(s.enum, text)) {
 		add("instance value (%s) not found in enum (possible values: %s)", quote(value), quote(s.enum))
@@ -116,7 +112,7 @@ func (s *schema) missing(members map[string]any) (missing []string) {
 
 func (s *schema) alternatives(value any) (matched int) {
 	for _, alternative := range s.oneOf {
-		if len(alternative.check(value, nil, nil)) == 0 {
+		if len(alternative.check(value, nil)) == 0 {
 			matched++
 		}
 	}

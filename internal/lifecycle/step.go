@@ -146,12 +146,9 @@ func (r *Runner) act(tx meta.Tx, repository meta.RepositoryID, newest meta.Image
 	if len(attached) > 0 || !same(imageOf(found[0]), i) {
 		return Changed, nil
 	}
-	switch {
-	case result.Action == Transition:
+	if result.Action == Transition {
 		became, err = Archived, tx.ArchiveImage(i.ID, now)
-	case r.Trash > 0:
-		err = tx.DiscardImage(i.ID, now.Add(r.LayerGrace), meta.Discard{By: By, Until: now.Add(r.Trash)})
-	default:
+	} else {
 		err = tx.DeleteImage(i.ID, By, now.Add(r.LayerGrace))
 	}
 	switch {

@@ -37,8 +37,6 @@ type Blob struct {
 type Garbage struct {
 	ID       int64
 	Location name.Location
-	Size     int64     // about, in bytes; 0: not known
-	Due      time.Time // when it may go
 }
 
 // BlobTx reads and writes blobs.
@@ -54,9 +52,8 @@ type BlobTx interface {
 	// SetBlobState marks a blob. ErrNotFound.
 	SetBlobState(id BlobID, state BlobState) error
 
-	// AddGarbage enqueues a location for removal from the given time on. size is
-	// what will be said to have been gained.
-	AddGarbage(at name.Location, size int64, removeAfter time.Time) error
+	// AddGarbage enqueues a location for removal from the given time on.
+	AddGarbage(at name.Location, removeAfter time.Time) error
 	// DueGarbage lists at most limit locations whose time has come.
 	DueGarbage(now time.Time, limit int) ([]Garbage, error)
 	// ForgetGarbage removes lines whose bytes are gone.

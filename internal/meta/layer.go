@@ -38,9 +38,7 @@ type LayerTx interface {
 	// keep of which each is archived.
 	ArchivedLayers(repository RepositoryID, ids []LayerID) ([]LayerID, error)
 	// PutLayer makes a blob visible in a repository, or touches the layer that
-	// is there; a new one gets a review due at the given time. One that is there
-	// with a blob of another domain changes over to the new blob, and the former
-	// goes unless something else keeps it.
+	// is there; a new one gets a review due at the given time.
 	PutLayer(repository RepositoryID, blob BlobID, due time.Time) (LayerID, error)
 	// TouchLayer sets TouchedAt to the transaction's time. ErrNotFound.
 	TouchLayer(id LayerID) error

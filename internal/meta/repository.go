@@ -66,8 +66,7 @@ type RepositoryTx interface {
 	// repository, as DeleteImage and DeleteLayer do, and at last the
 	// repository itself: done is true when nothing is left. Locations of its
 	// blobs and uploads become garbage removable from the given time on.
-	// ErrReferenced while the repository has its name, or is in the trash, or a
-	// registered image keeps one of its images. What it has in the trash goes
-	// first.
+	// ErrReferenced while the repository has its name, or a registered image
+	// keeps one of its images.
 	PurgeRepository(id RepositoryID, limit int, removeAfter time.Time) (done bool, err error)
 }

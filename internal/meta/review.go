@@ -10,7 +10,6 @@ const (
 	LayerSubject      Subject = 1 // a layer that may be unreferenced
 	ImageSubject      Subject = 2 // a Lightsail push that may be unregistered
 	RepositorySubject Subject = 3 // an unlinked repository to purge
-	BlobSubject       Subject = 4 // a blob that the trash kept
 )
 
 // Review asks the garbage collector to look at one row at a time to come. What
@@ -18,7 +17,7 @@ const (
 type Review struct {
 	ID      int64
 	Subject Subject
-	Of      int64 // LayerID, ImageID, RepositoryID or BlobID
+	Of      int64 // LayerID, ImageID or RepositoryID
 	Due     time.Time
 }
 

@@ -18,15 +18,3 @@ type SecretTx interface {
 	// Accounts returns the accounts that ever had a repository, in order.
 	Accounts() ([]name.AccountID, error)
 }
-
-// The purposes of what a store keeps of itself. They are no secrets, and they do
-// not go along when the content moves to another store.
-const (
-	// StoreWitness: the location of a blob that proves which blob store is the
-	// one that belongs to the metadata.
-	StoreWitness = "blob-store-witness"
-	// Unfinished: how far the content has come here. Such a store is not served.
-	Unfinished = "unfinished"
-	// GarbageHold: until when no bytes go, because a backup refers to them.
-	GarbageHold = "garbage-hold"
-)

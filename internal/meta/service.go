@@ -59,7 +59,6 @@ type RegisteredImageTx interface {
 	RegisteredImage(service ServiceID, label name.Label, version int64) (RegisteredImage, error)
 	// DeleteRegisteredImage removes one; its number is not given again.
 	DeleteRegisteredImage(id int64) error
-	// ImageRegistered reports whether any service keeps the image, or a
-	// registered image in the trash.
+	// ImageRegistered reports whether any service keeps the image.
 	ImageRegistered(id ImageID) (bool, error)
 }

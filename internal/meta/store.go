@@ -90,8 +90,6 @@ type Tx interface {
 	RegisteredImageTx
 	ResourceTagTx
 	SecretTx
-	DomainTx
-	CheckTx
 
 	AccountTx
 	PrincipalTx
@@ -103,8 +101,6 @@ type Tx interface {
 	OIDCProviderTx
 
 	LifecycleTx
-	TrashTx
-	LeaseTx
 }
 
 // Lock says how a row is held until the transaction ends. On a store with a

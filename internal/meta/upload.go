@@ -14,7 +14,6 @@ type Upload struct {
 	Location   name.Location
 	Offset     int64  // bytes that survive; later ones at the location are cut
 	HashState  []byte // digest.Hasher state at Offset
-	Tail       []byte // the bytes up to Offset if they are here; the location then has none that count
 	BlobState  []byte // blob.Upload checkpoint at Offset
 	BootID     string // machine boot in which Offset was recorded without a sync; empty: synced
 	Parts      int64  // parts received through the AWS API
@@ -39,10 +38,6 @@ type UploadTx interface {
 	// DeleteUpload consumes an upload. ErrNotFound, also when it was consumed
 	// before: no row, no upload.
 	DeleteUpload(id name.UploadID) error
-	// ConsumeUpload is DeleteUpload for who has the fence. ErrConflict if it is
-	// another, ErrNotFound.
-	ConsumeUpload(id name.UploadID, fence int64) error
-	// ExpiredUploads lists at most limit uploads past their time; an update holds
-	// them, so that they stay as they are listed.
+	// ExpiredUploads lists at most limit uploads past their time.
 	ExpiredUploads(now time.Time, limit int) ([]Upload, error)
 }

@@ -28,31 +28,20 @@ import (
 	"github.com/lighterage/lighterage/internal/name"
 )
 
-// Config is what a Catalogue is made of. Every field must be set but Limits, Trash
-// and Redirect.
+// Config is what a Catalogue is made of. Every field must be set but Limits.
 type Config struct {
 	Meta   meta.Store
 	Blobs  blob.Store
 	Clock  func() time.Time
 	Logger *slog.Logger
-	BootID string // identifies the machine's boot: unsynced bytes of another one are not trusted; empty: the blob store has none such
+	BootID string // identifies the machine's boot: unsynced bytes of another one are not trusted
 	Limits Limits
 	Keys   Keys
-	// Shared: other processes work on the same stores, and may be asked to
-	// continue any upload (docs/adr/0013-replicas.md).
-	Shared bool
 
 	LayerGrace time.Duration // an unreferenced layer lives at least this long
 	UploadTTL  time.Duration // an upload not finished by then is dropped
 	PushTTL    time.Duration // a Lightsail push not registered by then is dropped
 	URLTTL     time.Duration // bytes of a removed blob stay readable this long
-
-	// Redirect is how long an address is valid at which clients read a layer's
-	// bytes from the blob store itself; 0: they read them from us.
-	Redirect time.Duration
-
-	// Trash is how long what was deleted can be brought back; 0: not at all.
-	Trash time.Duration
 }
 
 // Catalogue is the registry's rules over one metadata store and one blob
@@ -139,7 +128,7 @@ func storeFault(key RepositoryKey, err error) error {
 		return repositoryFault(fault.RepositoryNotFound, key)
 	case errors.Is(err, blob.ErrFull):
 		reason = fault.StoreFull
-	case errors.Is(err, blob.ErrSync), errors.Is(err, blob.ErrUnavailable):
+	case errors.Is(err, blob.ErrSync):
 		reason = fault.StoreUnavailable
 	}
 	f := repositoryFault(reason, key)

@@ -327,7 +327,7 @@ var acts = []act{
 			return err
 		}
 		err = c.again(func() error {
-			_, err := c.DeleteRepository(c.ctx, "arn:me", c.k, true)
+			_, err := c.DeleteRepository(c.ctx, c.k, true)
 			return err
 		})
 		if fault.Is(err, fault.RepositoryNotFound) {
@@ -435,7 +435,7 @@ func TestActsThatFailAnywhere(t *testing.T) {
 				}
 			}
 			for _, k := range repositories(runs) {
-				if _, err := b.DeleteRepository(b.ctx, "arn:me", k, true); err != nil && !fault.Is(err, fault.RepositoryNotFound) {
+				if _, err := b.DeleteRepository(b.ctx, k, true); err != nil && !fault.Is(err, fault.RepositoryNotFound) {
 					t.Error(err)
 				}
 			}

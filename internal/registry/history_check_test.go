@@ -75,7 +75,7 @@ func (h *history) compareLayer(k registry.RepositoryKey, r *repository, d digest
 func (h *history) end() {
 	h.t.Helper()
 	for k := range h.repos {
-		_, err := h.DeleteRepository(h.ctx, "arn:me", k, true)
+		_, err := h.DeleteRepository(h.ctx, k, true)
 		h.must(err)
 	}
 	if h.movable {

@@ -428,12 +428,12 @@ func (h *history) mount() {
 func (h *history) deleteRepository() {
 	k, r := h.repository()
 	if h.rand.IntN(2) == 0 && len(r.images) > 0 {
-		_, err := h.DeleteRepository(h.ctx, "arn:me", k, false)
+		_, err := h.DeleteRepository(h.ctx, k, false)
 		h.want(err, fault.RepositoryNotEmpty)
 		return
 	}
 	h.note("delete %s", k.Name)
-	_, err := h.DeleteRepository(h.ctx, "arn:me", k, true)
+	_, err := h.DeleteRepository(h.ctx, k, true)
 	h.must(err)
 	delete(h.repos, k)
 	for _, u := range h.halfways {

@@ -64,7 +64,7 @@ func TestAnArchivedImageIsNotGivenOut(t *testing.T) {
 	if f := w.want(err, fault.ChildrenNotFound); !slices.Equal(f.Digests, []string{string(i.Digest)}) {
 		t.Errorf("missing are %v", f.Digests)
 	}
-	if _, err := w.DeleteRepository(w.ctx, "arn:me", k, false); !fault.Is(err, fault.RepositoryNotEmpty) {
+	if _, err := w.DeleteRepository(w.ctx, k, false); !fault.Is(err, fault.RepositoryNotEmpty) {
 		t.Errorf("deleted: %v", err)
 	}
 	back, err := w.RestoreImage(w.ctx, k, byDigest(i.Digest))

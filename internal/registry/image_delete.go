@@ -34,11 +34,11 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 		if err != nil {
 			return err
 		}
-		waiting, lost := unique(ids), map[ImageID][]name.Tag{}
+		waiting := unique(ids)
 		for len(waiting) > 0 { // again while a round freed a child of what it removed
 			var kept []Match
 			for _, id := range waiting {
-				gone, fail, err := c.deleteOne(tx, by, key, r.ID, id, lost)
+				gone, fail, err := c.deleteOne(tx, by, key, r.ID, id)
 				if err != nil {
 					return err
 				}
@@ -68,10 +68,7 @@ func (c *Catalogue) DeleteImages(ctx context.Context, by string, key RepositoryK
 	return unique(deleted), failed, storeFault(key, err)
 }
 
-// deleteOne notes the tags that images lose and stay.
-func (c *Catalogue) deleteOne(
-	tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked, lost map[ImageID][]name.Tag,
-) ([]Deleted, []Match, error) {
+func (c *Catalogue) deleteOne(tx meta.Tx, by string, key RepositoryKey, repository meta.RepositoryID, id Asked) ([]Deleted, []Match, error) {
 	ms, err := lockAsked(tx, key, repository, id)
 	if err != nil || ms[0].Err != nil {
 		return nil, ms, err
@@ -86,18 +83,15 @@ func (c *Catalogue) deleteOne(
 		whole = len(tags) == 1
 	}
 	if whole {
-		err := c.deleteImage(tx, by, key, i, lost[i.ID])
+		err := c.deleteImage(tx, by, key, i)
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
 			return nil, []Match{{Asked: id, Image: i, Err: f}}, nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-	} else {
-		if err := tx.DeleteTag(repository, ms[0].Tag, by); err != nil {
-			return nil, nil, err
-		}
-		lost[i.ID] = append(lost[i.ID], ms[0].Tag)
+	} else if err := tx.DeleteTag(repository, ms[0].Tag, by); err != nil {
+		return nil, nil, err
 	}
 	var gone []Deleted
 	for _, m := range ms {
@@ -124,19 +118,14 @@ func lockAsked(tx meta.Tx, key RepositoryKey, repository meta.RepositoryID, id A
 	return resolve(tx, key, repository, id, TagsPerImageShown)
 }
 
-// deleteImage removes an image and everything that only it kept, or puts it into
-// the trash with the tags that it lost a moment before. It looks for the indexes
-// that keep it only when told of some.
-func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image, lost []name.Tag) error {
+// deleteImage removes an image and everything that only it kept. It looks for
+// the indexes that keep it only when told of some.
+func (c *Catalogue) deleteImage(tx meta.Tx, by string, key RepositoryKey, i Image) error {
 	now, err := tx.Now()
 	if err != nil {
 		return err
 	}
-	if c.Trash > 0 && key.Space == meta.ECR {
-		err = tx.DiscardImage(i.ID, now.Add(c.LayerGrace), meta.Discard{By: by, Until: now.Add(c.Trash), Tags: lost})
-	} else {
-		err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
-	}
+	err = tx.DeleteImage(i.ID, by, now.Add(c.LayerGrace))
 	if errors.Is(err, meta.ErrNotFound) { // somebody else was faster
 		return imageFault(fault.ImageNotFound, key, Reference{Digest: i.Digest})
 	}
@@ -184,7 +173,7 @@ func (c *Catalogue) DeleteImage(ctx context.Context, by string, key RepositoryKe
 		if err != nil {
 			return err
 		}
-		return c.deleteImage(tx, by, key, i, nil)
+		return c.deleteImage(tx, by, key, i)
 	}))
 }
 

@@ -103,7 +103,7 @@ func TestOneBlobIsPushedByManyWhileItIsCollected(t *testing.T) {
 	})...)
 	b.check(k, other)
 	for _, k := range []registry.RepositoryKey{k, other} {
-		_, err := b.DeleteRepository(b.ctx, "arn:me", k, true)
+		_, err := b.DeleteRepository(b.ctx, k, true)
 		b.must(err)
 	}
 	b.deserted()
@@ -248,7 +248,7 @@ func TestNothingOfADeletedRepositoryAppearsInItsSuccessor(t *testing.T) {
 			}
 		})
 		b.while(b.collect(0), append(work, func() {
-			if _, err := b.DeleteRepository(b.ctx, "arn:me", k, true); err != nil {
+			if _, err := b.DeleteRepository(b.ctx, k, true); err != nil {
 				t.Errorf("delete: %v", err)
 			}
 			r, err := b.CreateRepository(b.ctx, k, registry.Defaults(), nil)
@@ -272,7 +272,7 @@ func TestNothingOfADeletedRepositoryAppearsInItsSuccessor(t *testing.T) {
 		if found, err := b.Repository(b.ctx, k); err != nil || found.ID != successor.ID {
 			t.Errorf("found %+v, want %+v: %v", found, successor, err)
 		}
-		_, err = b.DeleteRepository(b.ctx, "arn:me", k, false) // it is empty
+		_, err = b.DeleteRepository(b.ctx, k, false) // it is empty
 		b.must(err)
 	}
 	b.deserted()

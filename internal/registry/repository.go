@@ -117,9 +117,9 @@ func (c *Catalogue) RepositoriesNamed(ctx context.Context, registry name.Registr
 }
 
 // DeleteRepository removes a repository; one with images only with force. Its
-// name is free at once, its content goes in the background, or into the trash.
+// name is free at once, its content goes in the background.
 // RepositoryNotFound, RepositoryNotEmpty.
-func (c *Catalogue) DeleteRepository(ctx context.Context, by string, key RepositoryKey, force bool) (Repository, error) {
+func (c *Catalogue) DeleteRepository(ctx context.Context, key RepositoryKey, force bool) (Repository, error) {
 	var r Repository
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
 		var err error
@@ -138,9 +138,6 @@ func (c *Catalogue) DeleteRepository(ctx context.Context, by string, key Reposit
 		now, err := tx.Now()
 		if err != nil {
 			return err
-		}
-		if c.Trash > 0 && key.Space == meta.ECR {
-			return tx.DiscardRepository(r.ID, meta.Discard{By: by, Until: now.Add(c.Trash)})
 		}
 		if err := tx.UnlinkRepository(r.ID); err != nil {
 			return err

@@ -107,10 +107,6 @@ func (u *sessions) reserve(n int) bool {
 	return true
 }
 
-// charge takes n bytes of the buffer budget even if it is used up: they are in
-// memory already.
-func (u *sessions) charge(n int) { u.free(-n) }
-
 func (u *sessions) free(n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -192,49 +188,10 @@ func (c *Catalogue) lease(ctx context.Context, key RepositoryKey, id name.Upload
 			return nil, err
 		}
 		l, err := s.wait(ctx, key, c.Clock)
-		if err != nil {
-			return nil, err
+		if err != nil || l != nil {
+			return l, err
 		}
-		if l == nil {
-			continue
-		}
-		ours, err := c.ours(ctx, l)
-		if err != nil {
-			l.yield()
-			return nil, err
-		}
-		if ours {
-			return l, nil
-		}
-		l.yield()
 	}
-}
-
-// ours reports whether no other process has taken the session's upload over
-// since this one loaded or began it. If one has, the session ends, and what it
-// was is loaded again.
-func (c *Catalogue) ours(ctx context.Context, l *lease) (ours bool, err error) {
-	if !c.Shared {
-		return true, nil
-	}
-	err = l.step(func() error {
-		var row meta.Upload
-		err := c.Meta.Look(ctx, func(tx meta.Tx) (err error) {
-			row, err = tx.Upload(l.id, meta.NoLock)
-			return err
-		})
-		if errors.Is(err, meta.ErrNotFound) {
-			return c.lost(l.session)
-		}
-		if err != nil {
-			return storeFault(l.key, err)
-		}
-		if ours = row.Fence == l.row.Fence; !ours {
-			c.forget(l.session)
-		}
-		return nil
-	})
-	return ours, err
 }
 
 // wait returns a lease, or nil if the session is gone. An upload of another
@@ -367,15 +324,6 @@ func (c *Catalogue) load(ctx context.Context, s *session) error {
 // reopen opens the hash and the location of a row. What was written without a
 // sync before the machine's last boot is hashed again.
 func (c *Catalogue) reopen(ctx context.Context, s *session) error {
-	if s.row.Location != "" && s.row.Offset == int64(len(s.row.Tail)) {
-		// Whoever named the location may still write there: it is left to him,
-		// and then to the collector.
-		s.abandoned, s.row.Location = s.row.Location, ""
-	}
-	if s.row.Location == "" {
-		s.buf, s.row.Tail = s.row.Tail, nil
-		c.uploads.charge(len(s.buf))
-	}
 	hasher, err := digest.ResumeHasher(s.row.HashState)
 	if err != nil || s.row.Offset > 0 && s.row.BootID != c.BootID {
 		if hasher, err = c.rehash(ctx, s, algorithmOf(hasher)); err != nil {

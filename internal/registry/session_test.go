@@ -243,7 +243,7 @@ func TestTenThousandHalfOpenUploads(t *testing.T) {
 	}
 	body := random(1000, 12)
 	b.must(b.FinishUpload(b.ctx, k, first, digest.Of(digest.SHA256, body), 1000, nil))
-	_, err := b.DeleteRepository(b.ctx, "arn:me", k, true)
+	_, err := b.DeleteRepository(b.ctx, k, true)
 	b.must(err)
 	b.deserted()
 	if b.counted.open != 0 {

@@ -17,8 +17,7 @@ import (
 
 // StartUpload begins a layer upload that hashes with the algorithm. Until its
 // bytes pass 128 KiB or it rests for a minute it lives in memory: after kill
-// -9 it is unknown and the client starts again. On shared stores it has a row
-// from the beginning.
+// -9 it is unknown and the client starts again.
 // RepositoryNotFound, KeyUnusable.
 func (c *Catalogue) StartUpload(ctx context.Context, key RepositoryKey, a digest.Algorithm) (name.UploadID, error) {
 	s := newSession(key, meta.Upload{ID: name.UploadID(uuid.NewString())})
@@ -29,7 +28,7 @@ func (c *Catalogue) StartUpload(ctx context.Context, key RepositoryKey, a digest
 	}
 	_, inMemory := c.uploads.add(s)
 	err := c.begin(ctx, s, a)
-	if err == nil && (c.Shared || !inMemory) { // too many are: this one begins as a row
+	if err == nil && !inMemory { // too many are: this one begins as a row
 		err = c.note(ctx, s)
 	}
 	if err != nil {
@@ -66,14 +65,9 @@ func (c *Catalogue) note(ctx context.Context, s *session) error {
 	}
 	row := s.row
 	row.HashState, row.BootID = state, c.BootID
-	row.Tail = nil
-	if row.Location == "" {
-		row.Tail = s.buf
-	}
 	if err := c.store(ctx, s, row); err != nil {
 		return err
 	}
-	row.Tail = nil // it is in the session's buffer
 	s.row, s.noted = row, row.Offset
 	return nil
 }
@@ -84,7 +78,7 @@ func (c *Catalogue) note(ctx context.Context, s *session) error {
 func (c *Catalogue) store(ctx context.Context, s *session, row meta.Upload) error {
 	s.tried = true
 	err := c.Meta.Update(ctx, func(tx meta.Tx) error {
-		if err := discard(tx, s.abandoned, 0); err != nil {
+		if err := discard(tx, s.abandoned); err != nil {
 			return err
 		}
 		if !s.stored {
@@ -105,9 +99,8 @@ func (c *Catalogue) store(ctx context.Context, s *session, row meta.Upload) erro
 	return nil
 }
 
-// discard lets the collector remove what is at a location, if there is one. A
-// size that is not known is 0.
-func discard(tx meta.Tx, at name.Location, size int64) error {
+// discard lets the collector remove what is at a location, if there is one.
+func discard(tx meta.Tx, at name.Location) error {
 	if at == "" {
 		return nil
 	}
@@ -115,7 +108,7 @@ func discard(tx meta.Tx, at name.Location, size int64) error {
 	if err != nil {
 		return err
 	}
-	return tx.AddGarbage(at, size, now)
+	return tx.AddGarbage(at, now)
 }
 
 // lost ends a session that can go on no more: its row or the right to write at
@@ -222,9 +215,8 @@ func (c *Catalogue) write(ctx context.Context, s *session, chunk []byte) error {
 	if s.sealed {
 		return uploadFault(fault.UploadNotFound, s.key, s.id)
 	}
-	// What has a row must survive: it is not gathered in memory any more, unless
-	// the row takes it too.
-	if s.row.Location == "" && (c.Shared || !s.tried) && end <= inlineMax && c.uploads.reserve(len(chunk)) {
+	// What has a row must survive: it is not gathered in memory any more.
+	if s.row.Location == "" && !s.tried && end <= inlineMax && c.uploads.reserve(len(chunk)) {
 		s.buf = append(s.buf, chunk...)
 		s.hasher.Write(chunk)
 		s.row.Offset = end
@@ -271,17 +263,12 @@ func (c *Catalogue) removeNow(ctx context.Context, at name.Location) {
 // spill moves the buffer to a location, whose row is committed first; mu is
 // held. The buffer stays until the location has its bytes.
 func (c *Catalogue) spill(ctx context.Context, s *session) error {
-	row := s.row
-	row.Location, row.Offset, row.BootID = c.Blobs.NewLocation(), 0, c.BootID
-	if c.Shared { // the row keeps what it has until the location has more
-		row.Offset, row.Tail = s.noted, s.buf[:s.noted]
-	}
-	h := digest.NewHasher(s.hasher.Algorithm())
-	h.Write(row.Tail)
-	var err error
-	if row.HashState, err = h.State(); err != nil {
+	state, err := digest.NewHasher(s.hasher.Algorithm()).State()
+	if err != nil {
 		return storeFault(s.key, err)
 	}
+	row := s.row
+	row.Location, row.Offset, row.HashState, row.BootID = c.Blobs.NewLocation(), 0, state, c.BootID
 	if err := c.store(ctx, s, row); err != nil {
 		return err
 	}
@@ -295,7 +282,7 @@ func (c *Catalogue) spill(ctx context.Context, s *session) error {
 		c.removeNow(ctx, row.Location)
 		return storeFault(s.key, err)
 	}
-	row.Offset, row.Tail = s.row.Offset, nil
+	row.Offset = s.row.Offset
 	s.row, s.out, s.noted, s.abandoned = row, out, 0, ""
 	if s.buf != nil {
 		s.release(len(s.buf))
@@ -304,15 +291,9 @@ func (c *Catalogue) spill(ctx context.Context, s *session) error {
 	return nil
 }
 
-// checkpoint records how far a spilled upload got, and on shared stores any
-// upload; mu is held.
+// checkpoint records how far a spilled upload got; mu is held.
 func (c *Catalogue) checkpoint(ctx context.Context, s *session) error {
-	switch {
-	case s.noted == s.row.Offset && s.stored, s.gone, s.sealed:
-		return nil
-	case s.out == nil && c.Shared:
-		return c.note(ctx, s)
-	case s.out == nil:
+	if s.out == nil || s.noted == s.row.Offset && s.stored {
 		return nil
 	}
 	state, err := s.out.Checkpoint(ctx)
@@ -330,11 +311,6 @@ func (c *Catalogue) UploadOffset(ctx context.Context, key RepositoryKey, id name
 		return 0, err
 	}
 	defer l.yield()
-	if c.Shared { // what is told counts wherever the client goes on
-		if err := l.step(func() error { return c.checkpoint(ctx, l.session) }); err != nil {
-			return 0, err
-		}
-	}
 	return l.offset(), nil
 }
 
@@ -352,13 +328,13 @@ func (c *Catalogue) CancelUpload(ctx context.Context, key RepositoryKey, id name
 func (c *Catalogue) drop(ctx context.Context, s *session) error {
 	if s.tried {
 		err := c.Meta.Update(ctx, func(tx meta.Tx) error {
-			if err := tx.ConsumeUpload(s.id, s.row.Fence); err != nil {
+			if err := tx.DeleteUpload(s.id); err != nil {
 				return err
 			}
-			return errors.Join(discard(tx, s.row.Location, s.row.Offset), discard(tx, s.abandoned, 0))
+			return errors.Join(discard(tx, s.row.Location), discard(tx, s.abandoned))
 		})
-		// Whoever removed the row has seen to the bytes, and who has the upload now will.
-		if err != nil && !errors.Is(err, meta.ErrNotFound) && !errors.Is(err, meta.ErrConflict) {
+		// ErrNotFound: whoever removed the row has seen to the bytes.
+		if err != nil && !errors.Is(err, meta.ErrNotFound) {
 			return storeFault(s.key, err)
 		}
 	}

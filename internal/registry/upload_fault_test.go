@@ -62,7 +62,7 @@ func TestAClientThatGoesInTheMiddleOfABody(t *testing.T) {
 		}
 		broken()
 	}
-	_, err := b.DeleteRepository(b.ctx, "arn:me", k, true)
+	_, err := b.DeleteRepository(b.ctx, k, true)
 	b.must(err)
 	if b.Sessions() != 0 || b.counted.open != 0 {
 		t.Errorf("%d uploads in memory, %d descriptors", b.Sessions(), b.counted.open)
@@ -176,7 +176,7 @@ func TestADiskThatIsFullForAWhile(t *testing.T) {
 	if _, there := w.row(id); there {
 		t.Error("a finished upload has a row")
 	}
-	_, err = w.DeleteRepository(w.ctx, "arn:me", k, true)
+	_, err = w.DeleteRepository(w.ctx, k, true)
 	w.must(err)
 	w.deserted()
 }

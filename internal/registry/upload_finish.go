@@ -72,9 +72,6 @@ func (c *Catalogue) finish(ctx context.Context, s *session, want []digest.Digest
 		}
 	}
 	err = c.Meta.Update(ctx, func(tx meta.Tx) error { return c.publish(tx, s, b, existed) })
-	if errors.Is(err, meta.ErrConflict) {
-		err = c.lost(s)
-	}
 	if errors.Is(err, meta.ErrNotFound) { // consumed before: by an attempt whose answer was lost?
 		if _, err = c.Layer(ctx, s.key, d); fault.Is(err, fault.LayerNotFound) {
 			err = c.lost(s)
@@ -120,10 +117,10 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 		return err
 	}
 	if s.tried {
-		if err := tx.ConsumeUpload(s.id, s.row.Fence); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
+		if err := tx.DeleteUpload(s.id); err != nil && (s.stored || !errors.Is(err, meta.ErrNotFound)) {
 			return err
 		}
-		if err := discard(tx, s.abandoned, 0); err != nil {
+		if err := discard(tx, s.abandoned); err != nil {
 			return err
 		}
 	}
@@ -142,8 +139,7 @@ func (c *Catalogue) publish(tx meta.Tx, s *session, b meta.Blob, existed *bool) 
 }
 
 // match returns the first wanted digest that the bytes hash to. An algorithm
-// that was not announced costs a second reading, of sealed bytes: those of an
-// unfinished upload not every store can read.
+// that was not announced costs a second reading.
 func (c *Catalogue) match(ctx context.Context, s *session, want []digest.Digest) (digest.Digest, error) {
 	computed := map[digest.Algorithm]digest.Digest{s.hasher.Algorithm(): s.hasher.Digest()}
 	for _, w := range want {
@@ -152,11 +148,6 @@ func (c *Catalogue) match(ctx context.Context, s *session, want []digest.Digest)
 		}
 		got, ok := computed[w.Algorithm()]
 		if !ok {
-			if s.row.Location != "" {
-				if err := c.seal(ctx, s); err != nil {
-					return "", err
-				}
-			}
 			h, err := c.rehash(ctx, s, w.Algorithm())
 			if err != nil {
 				return "", err

@@ -213,7 +213,7 @@ func TestAnUploadBelongsToItsRepository(t *testing.T) {
 	w.must(err)
 	_, err = w.AppendUpload(w.ctx, other, id, 0, strings.NewReader("x"))
 	w.want(err, fault.UploadNotFound)
-	_, err = w.DeleteRepository(w.ctx, "arn:me", k, true)
+	_, err = w.DeleteRepository(w.ctx, k, true)
 	w.must(err)
 	_, err = w.CreateRepository(w.ctx, k, registry.Defaults(), nil)
 	w.must(err)

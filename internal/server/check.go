@@ -13,9 +13,6 @@ func check(c config.Config, l Launch) error {
 	if err := config.CheckRootCredentials(l.Environ); err != nil {
 		return err
 	}
-	if err := checkShared(c); err != nil {
-		return err
-	}
 	if _, err := newAddresses(c); err != nil {
 		return err
 	}

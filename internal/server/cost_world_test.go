@@ -369,7 +369,7 @@ func (g growth) add(r meta.Repository, kept meta.Layer, here, there name.Registr
 	}); err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
-	if err := g.AddGarbage(name.Location(fmt.Sprintf("file:00/%032x", g.n)), 1, now.Add(time.Hour)); err != nil {
+	if err := g.AddGarbage(name.Location(fmt.Sprintf("file:00/%032x", g.n)), now.Add(time.Hour)); err != nil {
 		return err
 	}
 	return g.principal(here.Account, now)

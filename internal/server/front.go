@@ -47,17 +47,13 @@ func (s *Server) fronts(addresses *edge.Addresses) (*router, error) {
 }
 
 func (s *Server) awsJSON(auth noting, decider gate, addresses *edge.Addresses, take taker) (http.Handler, error) {
-	services := containers.New(containersConfig(s.parts, s.catalogue))
 	return awsjson.New(awsjson.Config{
 		Services: []awsjson.Service{
 			ecr.New(ecr.Config{
 				Catalogue: s.catalogue, Lifecycle: s.lifecycle, Issuer: s.authority, Access: decider, Addresses: addresses, DownloadURL: oci.DownloadURL,
 			}),
-			lightsail.New(lightsail.Config{Services: services, Issuer: s.authority, Access: decider, Addresses: addresses}),
-			admin.New(admin.Config{
-				Account: s.parts.Config.Account, Directory: s.directory, Lifecycle: s.lifecycle, Catalogue: s.catalogue, Services: services,
-				Backups: s.backups, Principals: s.authority, Explainer: decider,
-			}),
+			lightsail.New(lightsail.Config{Services: containers.New(containersConfig(s.parts, s.catalogue)), Issuer: s.authority, Access: decider, Addresses: addresses}),
+			admin.New(admin.Config{Account: s.parts.Config.Account, Directory: s.directory, Lifecycle: s.lifecycle, Principals: s.authority, Explainer: decider}),
 		},
 		Authenticator: auth,
 		Authorizer:    decider,

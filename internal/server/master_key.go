@@ -113,14 +113,6 @@ func unwrap(ctx context.Context, vault *awskms.Vault, wrapped []byte) (seal.Key,
 // Keys that are not those of the store's secrets leave it as it is. Its errors
 // are *config.Error and *StoreError.
 func MasterKey(ctx context.Context, c config.Config, given MasterKeys, store meta.Store, log *slog.Logger) (*seal.Sealer, error) {
-	s, err := masterKeyOf(ctx, c, given, store, log)
-	if errors.Is(err, meta.ErrExists) { // another server was first to keep one, and is to have the same
-		s, err = masterKeyOf(ctx, c, given, store, log)
-	}
-	return s, err
-}
-
-func masterKeyOf(ctx context.Context, c config.Config, given MasterKeys, store meta.Store, log *slog.Logger) (*seal.Sealer, error) {
 	check, err := secret(ctx, store, masterCheck)
 	if err != nil {
 		return nil, &StoreError{err}
@@ -277,11 +269,6 @@ func reseal(ctx context.Context, store meta.Store, s *seal.Sealer, log *slog.Log
 	}
 	if changed, err := identity.SealSigningSecret(ctx, store, s); err != nil {
 		return fmt.Errorf("signing secret: %w", err)
-	} else if changed {
-		count++
-	}
-	if changed, err := resealRoot(ctx, store, s); err != nil {
-		return fmt.Errorf("root credentials: %w", err)
 	} else if changed {
 		count++
 	}

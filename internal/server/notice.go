@@ -11,7 +11,6 @@ import (
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/name"
-	"github.com/lighterage/lighterage/internal/seal"
 )
 
 // strangers warns of a catalogue that has content, of which the account sees
@@ -34,10 +33,7 @@ func strangers(ctx context.Context, store meta.Store, account name.AccountID, lo
 }
 
 // rootKey returns the root key, and tells of one that was made or replaced.
-func rootKey(ctx context.Context, c config.Config, l Launch, replica string, store meta.Store, s *seal.Sealer) (config.Credentials, error) {
-	if c.Shared() {
-		return SharedRoot(ctx, c, l.Environ, replica, store, s, l.Logger)
-	}
+func rootKey(c config.Config, l Launch) (config.Credentials, error) {
 	former, missing := config.StoredCredentials(c.DataDir)
 	key, err := config.RootCredentials(c.DataDir, l.Environ)
 	switch {

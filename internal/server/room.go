@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/config"
 )
@@ -15,14 +14,9 @@ import (
 // roomAge is how long an answer about room is given again.
 const roomAge = time.Second
 
-// answering is how long a bucket may take to answer.
-const answering = 10 * time.Second
-
-// room tells whether the directories that are written to can be, and whether a
-// bucket answers.
+// room tells whether the directories that are written to can be.
 type room struct {
 	dirs  []string
-	blobs pinger // nil: they are in a directory
 	clock func() time.Time
 
 	mu   sync.Mutex
@@ -36,24 +30,15 @@ type look struct {
 	err  error // once done is closed
 }
 
-// pinger is a layer store on other machines.
-type pinger interface {
-	Ping(ctx context.Context) error
-}
-
 // newRoom watches the data directory and the stores', each of which may be on
 // a disk of its own.
-func newRoom(c config.Config, blobs blob.Store, clock func() time.Time) *room {
-	dirs := []string{c.DataDir}
-	if c.Storage.Scheme == "file" {
-		dirs = append(dirs, c.Storage.Path)
-	}
+func newRoom(c config.Config, clock func() time.Time) *room {
+	dirs := []string{c.DataDir, c.Storage.Path}
 	if c.Database.Scheme == "sqlite" {
 		dirs = append(dirs, filepath.Dir(c.Database.Path))
 	}
 	slices.Sort(dirs)
-	remote, _ := blobs.(pinger)
-	return &room{dirs: slices.Compact(dirs), blobs: remote, clock: clock}
+	return &room{dirs: slices.Compact(dirs), clock: clock}
 }
 
 // check returns why nothing can be written. However many ask, there is one
@@ -90,11 +75,6 @@ func (r *room) latest() *look {
 			if l.err = disk.Probe(dir); l.err != nil {
 				return
 			}
-		}
-		if r.blobs != nil {
-			ctx, cancel := context.WithTimeout(context.Background(), answering)
-			defer cancel()
-			l.err = r.blobs.Ping(ctx)
 		}
 	}()
 	return l

@@ -79,8 +79,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 		stores.undo()
 		return err
 	}
-	replica := ReplicaID(c)
-	root, err := rootKey(ctx, c, l, replica, stores.Meta, sealer)
+	root, err := rootKey(c, l)
 	if err != nil {
 		return storeError(err)
 	}
@@ -97,7 +96,7 @@ func Run(ctx context.Context, c config.Config, l Launch) (err error) {
 	if err != nil {
 		return &StoreError{err}
 	}
-	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Replica: replica, Clock: l.Clock, Logger: l.Logger, Catalogue: stores.Catalogue()})
+	s, err := Build(ctx, Parts{Config: c, Root: root, Meta: stores.Meta, Blobs: stores.Blobs, Seal: sealer, Trail: trail, BootID: disk.BootID(), Clock: l.Clock, Logger: l.Logger})
 	if err != nil {
 		return storeError(err)
 	}

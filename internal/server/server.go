@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/lighterage/lighterage/internal/backup"
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/containers"
@@ -32,7 +31,6 @@ import (
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/meta"
-	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/name"
 	"github.com/lighterage/lighterage/internal/registry"
 	"github.com/lighterage/lighterage/internal/seal"
@@ -40,8 +38,7 @@ import (
 	"github.com/lighterage/lighterage/internal/worker"
 )
 
-// Parts is what a server is made of. Every field but Trail, Replica and Catalogue
-// must be set.
+// Parts is what a server is made of. Every field but Trail must be set.
 type Parts struct {
 	Config config.Config
 	Root   config.Credentials
@@ -50,15 +47,8 @@ type Parts struct {
 	Seal   *seal.Sealer // of the secrets in Meta
 	Trail  Trail        // of audit events; nil: there is none
 	BootID string       // of the machine
-	// Replica is what this life of one of several servers on the stores is
-	// called; empty: there is no other. See ReplicaID.
-	Replica string
-	Clock   func() time.Time
-	Logger  *slog.Logger
-
-	// Catalogue is Meta as its driver opened it, to make backups of; nil: none
-	// can be made.
-	Catalogue *sqlstore.Store
+	Clock  func() time.Time
+	Logger *slog.Logger
 }
 
 // Server is the rules and fronts over two stores.
@@ -67,13 +57,11 @@ type Server struct {
 	catalogue *registry.Catalogue
 	directory *directory.Directory
 	lifecycle *lifecycle.Runner
-	backups   *backup.Runner
 	handler   http.Handler
 	passes    []worker.Pass
 	authority *identity.Authority
 	auditor   *auditor
 	room      *room
-	leases    *worker.Leases // nil: there is no other server
 	ending    atomic.Bool
 }
 
@@ -98,14 +86,13 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Blobs, p.Clock),
+		parts: p, catalogue: registry.New(registryConfig(p)), authority: authority, auditor: newAuditor(p), room: newRoom(p.Config, p.Clock),
 		directory: directory.New(directory.Config{Meta: p.Meta, Seal: p.Seal, Limits: directory.Quotas}),
 	}
 	s.lifecycle = lifecycle.New(lifecycle.Config{
 		Meta: p.Meta, Logger: p.Logger, LayerGrace: p.Config.LayerGrace, Strict: p.Config.ECRStrict,
-		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor}, Trash: p.Config.Trash,
+		FlushPulls: s.catalogue.FlushPulls, Journal: journal{s.auditor},
 	})
-	s.backups = backups(p)
 	if err := s.directory.EnsureAccount(ctx, p.Config.Account, ownAccount); err != nil {
 		return nil, err
 	}
@@ -116,10 +103,7 @@ func Build(ctx context.Context, p Parts) (*Server, error) {
 	s.handler = edge.Handler(newHeaders(fronts, p.Config), edge.Options{
 		Logger: p.Logger, Clock: time.Now, Trusted: p.Config.TrustedProxies, Idle: idle, Record: s.auditor.record,
 	})
-	if p.Replica != "" {
-		s.leases = &worker.Leases{Store: p.Meta, Holder: p.Replica, Logger: p.Logger}
-	}
-	s.passes = s.among(s.background())
+	s.passes = s.background()
 	return s, nil
 }
 
@@ -156,11 +140,10 @@ func (s *Server) background() []worker.Pass {
 	})
 	return []worker.Pass{
 		{Name: "park uploads", Every: 20 * time.Second, Run: s.catalogue.ParkUploads},
-		{Name: "collect garbage", Every: 30 * time.Second, Once: true, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
+		{Name: "collect garbage", Every: 30 * time.Second, Run: func(ctx context.Context) error { _, err := collector.Run(ctx); return err }},
 		{Name: "record pulls", Every: time.Minute, Run: s.catalogue.FlushPulls},
 		{Name: "record key uses", Every: time.Minute, Run: s.authority.FlushUses},
-		{Name: "run lifecycle policies", Every: 5 * time.Minute, Once: true, Run: s.lifecycle.RunDue},
-		{Name: "sweep uploads", Every: 6 * time.Hour, Once: true, Run: s.sweepUploads},
+		{Name: "run lifecycle policies", Every: 5 * time.Minute, Run: s.lifecycle.RunDue},
 		{Name: "summarise failed log-ins", Every: time.Minute, Run: s.auditor.summarise},
 	}
 }
@@ -183,8 +166,7 @@ func (s *Server) Passes() []worker.Pass { return s.passes }
 
 // Close writes down what is only in memory. The stores may be closed after it.
 func (s *Server) Close(ctx context.Context) error {
-	s.backups.Close()
-	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx), s.leave(ctx))
+	return errors.Join(s.catalogue.Close(ctx), s.authority.FlushUses(ctx), s.auditor.summarise(ctx), s.room.close(ctx))
 }
 
 var errEnding = errors.New("the server is shutting down")
@@ -209,21 +191,20 @@ func registryConfig(p Parts) registry.Config {
 		keys[key] = registry.KeyState(state)
 	}
 	return registry.Config{
-		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: bootID(p), Shared: p.Replica != "", Keys: keys,
+		Meta: p.Meta, Blobs: p.Blobs, Clock: p.Clock, Logger: p.Logger, BootID: p.BootID, Keys: keys,
 		Limits: registry.Limits{
 			Repositories: q.RepositoriesPerRegistry, ImagesPerRepo: q.ImagesPerRepository, TagsPerImage: q.TagsPerImage,
 			LayerSize: q.LayerBytes, LayerParts: q.LayerParts, MinPartSize: q.LayerPartMinBytes, MaxPartSize: q.LayerPartMaxBytes,
 			ResourceTags: int(q.ResourceTags), ManifestSize: q.ManifestBytes, LayersPerImage: q.LayersPerImage, Strict: c.ECRStrict,
 		},
-		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL, Trash: c.Trash,
-		Redirect: redirectFor(c),
+		LayerGrace: c.LayerGrace, UploadTTL: c.UploadTTL, PushTTL: c.LightsailPushTTL, URLTTL: urlTTL,
 	}
 }
 
 func containersConfig(p Parts, repositories containers.Repositories) containers.Config {
 	q := p.Config.Quotas
 	return containers.Config{
-		Meta: p.Meta, Repositories: repositories, PushTTL: p.Config.LightsailPushTTL, Trash: p.Config.Trash,
+		Meta: p.Meta, Repositories: repositories, PushTTL: p.Config.LightsailPushTTL,
 		Limits: containers.Limits{
 			Services: q.ContainerServices, Nodes: q.ServiceNodes, Images: q.ImagesPerService, ResourceTags: int(q.ResourceTags),
 		},

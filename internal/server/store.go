@@ -13,7 +13,6 @@ import (
 
 	"github.com/lighterage/lighterage/internal/blob"
 	"github.com/lighterage/lighterage/internal/blob/disk"
-	"github.com/lighterage/lighterage/internal/blob/s3"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta"
 	"github.com/lighterage/lighterage/internal/meta/sqlstore"
@@ -38,18 +37,14 @@ type Stores struct {
 	database    io.Closer // nil: the database is in a directory
 }
 
-// StoreOptions is what stores need beside the configuration. Every field but
-// Prepare must be set.
+// StoreOptions is what stores need beside the configuration. Every field must
+// be set.
 type StoreOptions struct {
 	Clock  func() time.Time
 	Logger *slog.Logger
 	// Fatal is told that nobody can say any more what is durable, or that
 	// another server has taken the database. The process must end.
 	Fatal func(error)
-	// Prepare makes the database the target of a copy before it is bound to a
-	// layer store; nil: it is opened to be served, and refused while it is such
-	// a target.
-	Prepare func(context.Context, *sqlstore.Store) error
 }
 
 // OpenStores locks the stores' directories and database, opens them, and makes sure that
@@ -106,7 +101,7 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		}
 		s.directories = append(s.directories, l)
 	}
-	if c.Database.Scheme == "postgres" && !c.Shared() {
+	if c.Database.Scheme == "postgres" {
 		l, err := sqlstore.HoldPostgres(ctx, c.Database.URL.Reveal(), o.Logger, o.Fatal)
 		if err != nil {
 			return err
@@ -118,40 +113,19 @@ func (s *Stores) open(ctx context.Context, c config.Config, o StoreOptions) erro
 		return err
 	}
 	s.Meta = db
-	if err := s.prepare(ctx, o.Prepare); err != nil {
-		return err
-	}
 	id, at, err := s.identity(ctx)
 	if err != nil {
 		return fmt.Errorf("read the database's identity: %w", err)
 	}
-	if at != nil && c.Storage.Scheme == "file" && !config.Exists(c.Storage.Path) {
+	if at != nil && !config.Exists(c.Storage.Path) {
 		return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
 	}
-	blobs, err := openBlobs(ctx, c.Storage, o)
+	blobs, err := disk.Open(c.Storage.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
 	if err != nil {
 		return err
 	}
 	s.Blobs = blobs
 	return s.bind(ctx, c, id, at)
-}
-
-func openBlobs(ctx context.Context, p config.Place, o StoreOptions) (blob.Store, error) {
-	if b := p.Bucket; p.Scheme == "s3" {
-		return s3.Open(ctx, s3.Config{
-			Bucket: b.Name, Prefix: b.Prefix, Region: b.Region, Endpoint: b.Endpoint, PathStyle: b.PathStyle,
-			SSE: b.SSE, SSEKMSKeyID: b.SSEKMSKeyID, Logger: o.Logger,
-		})
-	}
-	return disk.Open(p.Path, disk.Options{Fatal: o.Fatal, Logger: o.Logger})
-}
-
-// layerStore is a layer store as errors name it.
-func layerStore(p config.Place) string {
-	if p.Scheme == "s3" {
-		return "layer store " + p.Bucket.String()
-	}
-	return "layer store " + p.Path
 }
 
 // directories are those that one server has for itself: the data directory,
@@ -161,9 +135,7 @@ func directories(c config.Config) []string {
 	if c.Database.Scheme == "sqlite" {
 		dirs = append(dirs, filepath.Dir(c.Database.Path))
 	}
-	if c.Storage.Scheme == "file" {
-		dirs = append(dirs, c.Storage.Path)
-	}
+	dirs = append(dirs, c.Storage.Path)
 	var out []string
 	for _, d := range dirs {
 		in, err := filepath.Rel(c.DataDir, d)
@@ -190,26 +162,9 @@ func openMeta(ctx context.Context, p config.Place, o sqlstore.Options) (meta.Sto
 // witness is the purpose under which the metadata store keeps the location of
 // a blob that proves which blob store is its own. Claim alone would take an
 // empty directory, such as a volume that is not mounted, for the store.
-const witness = meta.StoreWitness
+const witness = "blob-store-witness"
 
 var errStranger = errors.New("is not the one that belongs to the database: it is empty or not there, another one's, or not mounted")
-
-var errUnfinished = errors.New("the store is not whole: a move or restore into it was cut short; run that again, and it goes on")
-
-// prepare is what becomes of a store before it is bound to another.
-func (s *Stores) prepare(ctx context.Context, as func(context.Context, *sqlstore.Store) error) error {
-	if as != nil {
-		return as(ctx, s.Catalogue())
-	}
-	found, err := secret(ctx, s.Meta, meta.Unfinished)
-	if err == nil && found != nil {
-		err = errUnfinished
-	}
-	return err
-}
-
-// Catalogue is the metadata store as its driver opened it.
-func (s *Stores) Catalogue() *sqlstore.Store { return s.Meta.(*sqlstore.Store) }
 
 // identity returns what the metadata store calls itself, and the location of
 // its witness, nil if it has none.
@@ -234,10 +189,10 @@ func (s *Stores) bind(ctx context.Context, c config.Config, id string, at []byte
 	if at != nil {
 		r, err := s.Blobs.Open(ctx, name.Location(at))
 		if errors.Is(err, blob.ErrNotFound) {
-			return fmt.Errorf("%s %w", layerStore(c.Storage), errStranger)
+			return fmt.Errorf("layer store %s %w", c.Storage.Path, errStranger)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", layerStore(c.Storage), err)
+			return fmt.Errorf("layer store %s: %w", c.Storage.Path, err)
 		}
 		r.Close()
 	}
@@ -246,7 +201,7 @@ func (s *Stores) bind(ctx context.Context, c config.Config, id string, at []byte
 		return err
 	}
 	if recorded != id {
-		return fmt.Errorf("%s %w (it says %q, the database %q)", layerStore(c.Storage), errStranger, recorded, id)
+		return fmt.Errorf("layer store %s %w (it says %q, the database %q)", c.Storage.Path, errStranger, recorded, id)
 	}
 	if at != nil {
 		return nil

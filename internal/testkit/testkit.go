@@ -24,7 +24,6 @@ import (
 	"github.com/lighterage/lighterage/internal/blob/disk"
 	"github.com/lighterage/lighterage/internal/config"
 	"github.com/lighterage/lighterage/internal/meta"
-	"github.com/lighterage/lighterage/internal/meta/sqlstore"
 	"github.com/lighterage/lighterage/internal/server"
 )
 
@@ -53,26 +52,6 @@ func WrapBlobs(wrap func(blob.Store) blob.Store) Option {
 	return func(s *Server) { s.wrapBlobs = wrap }
 }
 
-// Shared makes the server one of several on a database of PostgreSQL and the
-// layer store, which the test closes after them.
-func Shared(url string, blobs blob.Store) Option {
-	return func(s *Server) {
-		Postgres(url)(s)
-		s.shared = blobs
-		s.environ = append(s.environ, masterKeyVariable+"="+masterKey)
-		Setting("master-key", "env:"+masterKeyVariable)(s)
-	}
-}
-
-// masterKey is that of all shared stores.
-const (
-	masterKeyVariable = "TESTKIT_MASTER_KEY"
-	masterKey         = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-)
-
-// Environ gives the server another environment variable, NAME=value.
-func Environ(line string) Option { return func(s *Server) { s.environ = append(s.environ, line) } }
-
 // Logger takes the server's log in the place of the test's.
 func Logger(l *slog.Logger) Option { return func(s *Server) { s.log = l } }
 
@@ -92,8 +71,6 @@ type Server struct {
 	log       *slog.Logger
 	wrapMeta  func(meta.Store) meta.Store
 	wrapBlobs func(blob.Store) blob.Store
-	shared    blob.Store // nil: the server has one for itself
-	environ   []string
 
 	stores  *server.Stores
 	trail   io.Closer
@@ -121,20 +98,6 @@ func Start(t testing.TB, options ...Option) *Server {
 	t.Cleanup(s.Stop)
 	return s
 }
-
-// Load returns the settings that a server with the options would have.
-func Load(t testing.TB, options ...Option) config.Config {
-	t.Helper()
-	s := &Server{t: t, Dir: t.TempDir()}
-	for _, o := range options {
-		o(s)
-	}
-	s.load()
-	return s.Config
-}
-
-// Catalogue is the metadata store as its driver opened it.
-func (s *Server) Catalogue() *sqlstore.Store { return s.stores.Catalogue() }
 
 // Restart stops the server as SIGTERM does and starts one over the same
 // directory, at the same address, with further options.
@@ -186,25 +149,23 @@ func (s *Server) start() {
 	s.load()
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
-	s.openStores(ctx)
+	s.stores, err = server.OpenStores(ctx, s.Config, server.StoreOptions{
+		Clock: s.clock, Logger: s.log, Fatal: func(err error) { s.t.Errorf("store gave up: %v", err) },
+	})
+	s.must(err)
 	s.Meta, s.Blobs = s.stores.Meta, s.stores.Blobs
-	keys, err := server.ReadMasterKeys(ctx, s.Config, s.environ)
+	s.Root, err = config.RootCredentials(s.Dir, nil)
+	s.must(err)
+	keys, err := server.ReadMasterKeys(ctx, s.Config, nil)
 	s.must(err)
 	sealer, err := server.MasterKey(ctx, s.Config, keys, s.Meta, s.log)
-	s.must(err)
-	replica := server.ReplicaID(s.Config)
-	if replica == "" {
-		s.Root, err = config.RootCredentials(s.Dir, s.environ)
-	} else {
-		s.Root, err = server.SharedRoot(ctx, s.Config, s.environ, replica, s.Meta, sealer, s.log)
-	}
 	s.must(err)
 	trail, closer, err := server.OpenTrail(s.Config, io.Discard, s.clock)
 	s.must(err)
 	s.trail = closer
 	s.server, err = server.Build(ctx, server.Parts{
 		Config: s.Config, Root: s.Root, Meta: s.wrapMeta(s.Meta), Blobs: s.wrapBlobs(s.Blobs), Seal: sealer, Trail: trail,
-		BootID: disk.BootID(), Replica: replica, Clock: s.clock, Logger: s.log, Catalogue: s.stores.Catalogue(),
+		BootID: disk.BootID(), Clock: s.clock, Logger: s.log,
 	})
 	s.must(err)
 	ln, err := server.Listen(ctx, s.Config)
@@ -220,27 +181,6 @@ func (s *Server) start() {
 	go func() { s.stopped <- s.server.Serve(ctx, secured) }()
 }
 
-// openStores has shared stores as if their layers were in a bucket.
-func (s *Server) openStores(ctx context.Context) {
-	s.t.Helper()
-	var err error
-	o := server.StoreOptions{Clock: s.clock, Logger: s.log, Fatal: func(err error) { s.t.Errorf("store gave up: %v", err) }}
-	if s.shared == nil {
-		s.stores, err = server.OpenStores(ctx, s.Config, o)
-		s.must(err)
-		return
-	}
-	s.Config.Storage = config.Place{Scheme: "s3"}
-	db, err := sqlstore.OpenPostgres(ctx, s.Config.Database.URL.Reveal(), sqlstore.Options{Clock: o.Clock, Logger: o.Logger, Fatal: o.Fatal})
-	s.must(err)
-	s.stores = &server.Stores{Meta: db, Blobs: kept{s.shared}}
-}
-
-// kept is a layer store that is open for longer than one server.
-type kept struct{ blob.Store }
-
-func (kept) Close() error { return nil }
-
 // load reads the settings as the command does; the last word on a key counts.
 func (s *Server) load() {
 	s.t.Helper()
@@ -253,7 +193,6 @@ func (s *Server) load() {
 	var err error
 	s.Config, err = config.Load(flags, nil)
 	s.must(err)
-	s.Dir = s.Config.DataDir
 }
 
 func (s *Server) must(err error) {

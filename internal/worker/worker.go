@@ -24,9 +24,6 @@ type Pass struct {
 	Name  string
 	Every time.Duration // between the end of one run and the begin of the next
 	Run   func(context.Context) error
-	// Once: of several processes on one store one does it at a time. Leases see
-	// to that where there can be several.
-	Once bool
 }
 
 // longest is what backing off ends at.

@@ -1,6 +1,6 @@
 // Package admin is the server's own API, for what AWS has no operation for:
 // making accounts, ending all tokens of an account, running lifecycle policies of
-// whatever account, bringing back what was deleted, backups, and asking why a decision comes out as it does. It speaks AWS JSON with a model of our own.
+// whatever account, and asking why a decision comes out as it does. It speaks AWS JSON with a model of our own.
 //
 //  1. Every operation is an action lighterage:<Operation> on the resource "*" of
 //     the server's own account. So its root may, and of its users those whose
@@ -20,14 +20,11 @@ import (
 	"github.com/lighterage/lighterage/internal/access"
 	"github.com/lighterage/lighterage/internal/api/awsjson"
 	"github.com/lighterage/lighterage/internal/api/awsmodel/lighteragemodel"
-	"github.com/lighterage/lighterage/internal/backup"
-	"github.com/lighterage/lighterage/internal/containers"
 	"github.com/lighterage/lighterage/internal/directory"
 	"github.com/lighterage/lighterage/internal/fault"
 	"github.com/lighterage/lighterage/internal/identity"
 	"github.com/lighterage/lighterage/internal/lifecycle"
 	"github.com/lighterage/lighterage/internal/name"
-	"github.com/lighterage/lighterage/internal/registry"
 )
 
 // Principals finds whom an ARN names; *identity.Authority does.
@@ -45,9 +42,6 @@ type Config struct {
 	Account    name.AccountID // the server's own
 	Directory  *directory.Directory
 	Lifecycle  *lifecycle.Runner
-	Catalogue  *registry.Catalogue
-	Services   *containers.Services
-	Backups    *backup.Runner
 	Principals Principals
 	Explainer  Explainer
 }
@@ -71,11 +65,6 @@ func (f *front) operations() []awsjson.Operation {
 		op(f, "ListLifecyclePolicies", f.listLifecyclePolicies),
 		op(f, "RunLifecyclePolicy", f.runLifecyclePolicy),
 		op(f, "SimulateDecision", f.simulateDecision),
-		op(f, "ListTrash", f.listTrash),
-		op(f, "Undelete", f.undelete),
-		op(f, "EmptyTrash", f.emptyTrash),
-		op(f, "StartBackup", f.startBackup),
-		op(f, "DescribeBackup", f.describeBackup),
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // deleteRepository answers with the repository as it was.
-func (f *front) deleteRepository(ctx context.Context, c *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.DeleteRepositoryRequest) (*ecrmodel.DeleteRepositoryResponse, error) {
-	r, err := f.Catalogue.DeleteRepository(ctx, c.Caller.ARN, key, value(in.Force))
+func (f *front) deleteRepository(ctx context.Context, _ *awsjson.Call, key registry.RepositoryKey, in *ecrmodel.DeleteRepositoryRequest) (*ecrmodel.DeleteRepositoryResponse, error) {
+	r, err := f.Catalogue.DeleteRepository(ctx, key, value(in.Force))
 	if err != nil {
 		return nil, err
 	}

@@ -21,13 +21,6 @@ func (f *front) getDownloadURLForLayer(ctx context.Context, _ *awsjson.Call, key
 	if err := f.Catalogue.LayerDownloadable(ctx, key, d); err != nil {
 		return nil, err
 	}
-	url, err := f.Catalogue.LayerURL(ctx, key, d)
-	if err != nil {
-		return nil, err
-	}
-	if url != "" {
-		return &ecrmodel.GetDownloadUrlForLayerResponse{DownloadUrl: &url, LayerDigest: new(string(d))}, nil
-	}
 	token := f.Issuer.IssueDownload(identity.Download{
 		Registry: key.Registry, Space: byte(key.Space), Repository: key.Name, Digest: d,
 	})

@@ -12,7 +12,7 @@ func (f *front) deleteContainerImage(ctx context.Context, c *awsjson.Call, in *l
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Services.DeleteRegisteredImage(ctx, c.Caller.ARN, key, *in.Image); err != nil {
+	if err := f.Services.DeleteRegisteredImage(ctx, key, *in.Image); err != nil {
 		return nil, err
 	}
 	return &lightsailmodel.DeleteContainerImageResult{}, nil

@@ -12,7 +12,7 @@ func (f *front) deleteContainerService(ctx context.Context, c *awsjson.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Services.DeleteService(ctx, c.Caller.ARN, key); err != nil {
+	if err := f.Services.DeleteService(ctx, key); err != nil {
 		return nil, err
 	}
 	return &lightsailmodel.DeleteContainerServiceResult{}, nil

@@ -56,25 +56,10 @@ func (f *front) getBlob(c *call) error {
 	if err != nil {
 		return err
 	}
-	url, err := f.Catalogue.LayerURL(c.r.Context(), c.key, d)
-	switch {
-	case err != nil:
-		return err
-	case url != "":
-		c.redirect(url)
-		return nil
-	case f.Strict:
+	if f.Strict {
 		return f.redirect(c, d)
 	}
 	return f.sendBlob(c, d)
-}
-
-// redirect answers where the layer is.
-func (c *call) redirect(url string) {
-	h := c.w.Header()
-	h["Location"] = []string{url}
-	h["Content-Length"] = []string{"0"}
-	c.w.WriteHeader(http.StatusTemporaryRedirect)
 }
 
 func (f *front) sendBlob(c *call, d digest.Digest) error {

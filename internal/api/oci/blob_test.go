@@ -228,7 +228,7 @@ func TestMounting(t *testing.T) {
 		w.do("POST", "/v2/team/app/blobs/uploads/?from=source&mount="+d).is(201)
 		w.do("DELETE", "/v2/source/blobs/"+d).is(202)
 		w.do("GET", "/v2/team/app/blobs/"+d).is(200).holds([]byte("there"))
-		_, err := w.catalogue.DeleteRepository(t.Context(), "arn:me", key("source"), true)
+		_, err := w.catalogue.DeleteRepository(t.Context(), key("source"), true)
 		w.must(err)
 		w.do("GET", "/v2/team/app/blobs/"+d).is(200).holds([]byte("there"))
 	})

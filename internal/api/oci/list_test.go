@@ -232,7 +232,7 @@ func TestTheCatalogue(t *testing.T) {
 	})
 	t.Run("has no deleted ones", func(t *testing.T) {
 		w := w.with(t)
-		_, err := w.catalogue.DeleteRepository(t.Context(), "arn:me", key("ab"), true)
+		_, err := w.catalogue.DeleteRepository(t.Context(), key("ab"), true)
 		w.must(err)
 		w.do("GET", "/v2/_catalog").is(200).holds([]byte(`{"repositories":["a","a/b","b"]}` + "\n"))
 	})

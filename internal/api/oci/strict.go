@@ -71,7 +71,10 @@ func (f *front) redirect(c *call, d digest.Digest) error {
 		Registry: c.key.Registry, Space: byte(c.key.Space), Repository: c.key.Name, Digest: d,
 	})
 	event := edge.From(c.r.Context())
-	c.redirect(DownloadURL(event.Scheme+"://"+event.Host, c.key.Name, d, token))
+	h := c.w.Header()
+	h["Location"] = []string{DownloadURL(event.Scheme+"://"+event.Host, c.key.Name, d, token)}
+	h["Content-Length"] = []string{"0"}
+	c.w.WriteHeader(http.StatusTemporaryRedirect)
 	return nil
 }
 

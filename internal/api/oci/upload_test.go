@@ -290,7 +290,7 @@ func TestUploadsThatAreNotThere(t *testing.T) {
 	t.Run("it goes with its repository", func(t *testing.T) {
 		w := w.with(t)
 		at := w.do("PATCH", w.begin("gone"), body([]byte("abc"))).is(202).path()
-		_, err := w.catalogue.DeleteRepository(t.Context(), "arn:me", key("gone"), true)
+		_, err := w.catalogue.DeleteRepository(t.Context(), key("gone"), true)
 		w.must(err)
 		w.do("GET", at).refuses(404, "NAME_UNKNOWN")
 		w.create("gone")

@@ -196,7 +196,7 @@ func (w *world) create(names ...name.RepositoryName) {
 func (w *world) drop(names ...name.RepositoryName) {
 	w.t.Helper()
 	for _, n := range names {
-		if _, err := w.catalogue.DeleteRepository(w.t.Context(), "arn:me", key(n), true); !fault.Is(err, fault.RepositoryNotFound) {
+		if _, err := w.catalogue.DeleteRepository(w.t.Context(), key(n), true); !fault.Is(err, fault.RepositoryNotFound) {
 			w.must(err)
 		}
 	}

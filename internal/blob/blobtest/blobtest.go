@@ -47,7 +47,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"5: Remove takes sealed bytes away", removeSealed},
 		{"5: Remove takes an upload away and ends its writer", removeUpload},
 		{"a reader seeks and knows its size", readerSeeks},
-		{"an unsealed upload has its bytes so far, or none", readUnsealed},
+		{"an unsealed upload can be read", readUnsealed},
 		{"absent bytes are not found", openAbsent},
 		{"locations are typed and never drawn twice", locationsDiffer},
 		{"hostile locations do nothing", hostileLocations},
@@ -58,7 +58,6 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 	}
 	t.Run("the first claim stays", func(t *testing.T) { firstClaimStays(t, newBench(t, fresh(t))) })
 	t.Run("of claims at once one is recorded", func(t *testing.T) { claimsAtOnce(t, newBench(t, fresh(t))) })
-	t.Run("what there is is listed in pages", func(t *testing.T) { listsWhatThereIs(t, newBench(t, fresh(t))) })
 	t.Run("histories", func(t *testing.T) { histories(t, shared) })
 }
 

@@ -40,7 +40,6 @@ const (
 	Open       Step = "open"
 	Remove     Step = "remove"
 	Claim      Step = "claim"
-	List       Step = "list"
 	Write      Step = "write"
 	Checkpoint Step = "checkpoint"
 	Seal       Step = "seal"
@@ -151,15 +150,6 @@ func (f *Faulty) Open(ctx context.Context, at name.Location) (blob.Reader, error
 // Remove implements blob.Store.
 func (f *Faulty) Remove(ctx context.Context, at name.Location) error {
 	return f.do(Remove, func() error { return f.store.Remove(ctx, at) })
-}
-
-// List implements blob.Lister; the store must be one.
-func (f *Faulty) List(ctx context.Context, after name.Location, limit int) (items []blob.Item, next name.Location, err error) {
-	err = f.do(List, func() (err error) {
-		items, next, err = f.store.(blob.Lister).List(ctx, after, limit)
-		return err
-	})
-	return items, next, err
 }
 
 // Claim implements blob.Store.

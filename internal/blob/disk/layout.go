@@ -23,9 +23,8 @@ const prefix = "file:"
 // maxSmall bounds what is read back of the store's own files.
 const maxSmall = 4 << 10
 
-// location is the only form that is ever joined to a path. A number at its end
-// is that of the key that the bytes are encrypted with.
-var location = regexp.MustCompile(`^file:[0-9a-f]{2}/[0-9a-f]{32}(-[1-9][0-9]{0,18})?$`)
+// location is the only form that is ever joined to a path.
+var location = regexp.MustCompile(`^file:[0-9a-f]{2}/[0-9a-f]{32}$`)
 
 // draw returns a location of 136 random bits.
 func draw() name.Location {

@@ -206,7 +206,7 @@ func testBlob(f *fixture) {
 func testGarbage(f *fixture) {
 	f.update(func(t meta.Tx) error {
 		for i := range 100 {
-			if err := t.AddGarbage(filed("", fmt.Sprintf("%03d", i)).Location, int64(i), day.Add(time.Duration(i)*time.Second)); err != nil {
+			if err := t.AddGarbage(filed("", fmt.Sprintf("%03d", i)).Location, day.Add(time.Duration(i)*time.Second)); err != nil {
 				return err
 			}
 		}
@@ -218,26 +218,6 @@ func testGarbage(f *fixture) {
 			return err
 		})
 		return got
-	}
-	var walked []meta.Garbage
-	f.view(func(t meta.Tx) error {
-		walked = nil
-		for page := (meta.Page[meta.Turn]{Limit: 7}); ; {
-			found, err := t.AllGarbage(page)
-			if walked = append(walked, found...); err != nil || len(found) < page.Limit {
-				return err
-			}
-			last := found[len(found)-1]
-			page.After = meta.Turn{Due: last.Due, ID: last.ID}
-		}
-	})
-	if len(walked) != 100 {
-		f.Errorf("pages have %d lines, want 100", len(walked))
-	}
-	for i, g := range walked {
-		if g.Size != int64(i) || !g.Due.Equal(day.Add(time.Duration(i)*time.Second)) || string(g.Location) != fmt.Sprintf("file:%03d", i) {
-			f.Errorf("line %d is %+v", i, g)
-		}
 	}
 	if got := due(day.Add(-1), 1000); len(got) != 0 {
 		f.Errorf("before its time: %v", got)

@@ -184,59 +184,6 @@ func testLayer(f *fixture) {
 			return nil
 		})
 	})
-	f.on("a layer changes over to a blob of another domain", func(f *fixture) {
-		k := key("changes-over")
-		repository := f.repository(k)
-		const body = "changes over"
-		f.layer(repository, body)
-		before := mustFind(f, k, body)
-		var after meta.Blob
-		f.update(func(t meta.Tx) (err error) {
-			b := filed(body, "of-a-domain-100")
-			b.Domain = 100
-			if after, err = t.PutBlob(b, nil); err != nil {
-				return err
-			}
-			id, err := t.PutLayer(repository, after.ID, nextDay)
-			if err == nil && id != before.ID {
-				f.Errorf("the layer %d became %d", before.ID, id)
-			}
-			return err
-		})
-		if now := mustFind(f, k, body); now.Blob != after {
-			f.Errorf("the layer has %+v, want %+v", now.Blob, after)
-		}
-		f.misses(meta.ErrNotFound, func(t meta.Tx) error { _, err := t.InlineBytes(before.Blob.ID); return err })
-		f.update(func(t meta.Tx) error { _, err := t.PutLayer(repository, after.ID, nextDay); return err })
-		if now := mustFind(f, k, body); now.Blob != after {
-			f.Errorf("put again, the layer has %+v, want %+v", now.Blob, after)
-		}
-	})
-	f.on("a blob that another layer keeps stays when one changes over", func(f *fixture) {
-		k, other := key("changes"), key("stays")
-		repository := f.repository(k)
-		const body = "shared until now"
-		f.layer(repository, body)
-		f.layer(f.repository(other), body)
-		before := mustFind(f, other, body)
-		f.update(func(t meta.Tx) error {
-			b := filed(body, "of-a-domain-101")
-			b.Domain = 101
-			after, err := t.PutBlob(b, nil)
-			if err != nil {
-				return err
-			}
-			_, err = t.PutLayer(repository, after.ID, nextDay)
-			return err
-		})
-		f.view(func(t meta.Tx) error {
-			bytes, err := t.InlineBytes(before.Blob.ID)
-			if string(bytes) != body || mustFind(f, other, body).Blob != before.Blob {
-				f.Errorf("the other layer's blob has %q, %v", bytes, err)
-			}
-			return err
-		})
-	})
 }
 
 func testLayerDelete(f *fixture) {
@@ -414,14 +361,4 @@ func testLayerDelete(f *fixture) {
 			}
 		}
 	})
-}
-
-// mustFind finds a layer.
-func mustFind(f *fixture, k meta.RepositoryKey, body string) (found meta.Layer) {
-	f.Helper()
-	f.view(func(t meta.Tx) (err error) {
-		found, err = t.FindLayer(k, sha(body))
-		return err
-	})
-	return found
 }

@@ -41,7 +41,7 @@ func (t *tx) settleNewcomer(known, b meta.Blob, inline []byte, now time.Time) er
 		if known.Location == b.Location {
 			return nil
 		}
-		return t.AddGarbage(b.Location, b.Size, now)
+		return t.AddGarbage(b.Location, now)
 	}
 	if known.Location != meta.Inline {
 		return nil
@@ -53,7 +53,7 @@ func (t *tx) settleNewcomer(known, b meta.Blob, inline []byte, now time.Time) er
 // heal gives a known blob the newcomer's bytes.
 func (t *tx) heal(known, b meta.Blob, inline []byte, now time.Time) (meta.Blob, error) {
 	if known.Location != meta.Inline && known.Location != b.Location {
-		if err := t.AddGarbage(known.Location, known.Size, now.Add(replacedFor)); err != nil {
+		if err := t.AddGarbage(known.Location, now.Add(replacedFor)); err != nil {
 			return meta.Blob{}, err
 		}
 	}
@@ -81,7 +81,7 @@ func (t *tx) deleteBlob(b meta.Blob, removeAfter time.Time) error {
 	if b.Location == meta.Inline {
 		return nil
 	}
-	return t.AddGarbage(b.Location, b.Size, removeAfter)
+	return t.AddGarbage(b.Location, removeAfter)
 }
 
 // InlineBytes reads the bytes.
@@ -101,21 +101,17 @@ func (t *tx) SetBlobState(id meta.BlobID, state meta.BlobState) error {
 }
 
 // AddGarbage enqueues a location.
-func (t *tx) AddGarbage(at name.Location, size int64, removeAfter time.Time) error {
-	_, err := t.exec(`INSERT INTO garbage (location, size, remove_after) VALUES (?1, ?2, ?3)`, at, size, removeAfter)
+func (t *tx) AddGarbage(at name.Location, removeAfter time.Time) error {
+	_, err := t.exec(`INSERT INTO garbage (location, remove_after) VALUES (?1, ?2)`, at, removeAfter)
 	return err
 }
 
 // DueGarbage lists the longest due first.
 func (t *tx) DueGarbage(now time.Time, limit int) ([]meta.Garbage, error) {
-	return t.garbage(`WHERE remove_after <= ?1 ORDER BY remove_after, id LIMIT ?2`, now, limit)
-}
-
-func (t *tx) garbage(where string, args ...any) ([]meta.Garbage, error) {
 	var found []meta.Garbage
 	err := t.rows(func(r *row) {
-		found = append(found, meta.Garbage{ID: r.int(0), Location: name.Location(r.text(1)), Size: r.int(2), Due: r.time(3)})
-	}, `SELECT id, location, size, remove_after FROM garbage `+where, args...)
+		found = append(found, meta.Garbage{ID: r.int(0), Location: name.Location(r.text(1))})
+	}, `SELECT id, location FROM garbage WHERE remove_after <= ?1 ORDER BY remove_after, id LIMIT ?2`, now, limit)
 	return found, err
 }
 

@@ -290,14 +290,9 @@ const (
 	dropManifest   = `DELETE FROM manifest WHERE image_id = ?1`
 )
 
-// DeleteImage removes an image that nothing keeps.
+// DeleteImage removes an image that nothing keeps. It asks once what the image
+// has, and leaves out the statements about the rest.
 func (t *tx) DeleteImage(id meta.ImageID, by string, due time.Time) error {
-	return t.deleteImage(id, by, due, nil)
-}
-
-// deleteImage asks once what the image has, and leaves out the statements about
-// the rest. With a discard it keeps a copy.
-func (t *tx) deleteImage(id meta.ImageID, by string, due time.Time, d *meta.Discard) error {
 	if err := t.LockImage(id); err != nil {
 		return err
 	}
@@ -308,8 +303,7 @@ func (t *tx) deleteImage(id meta.ImageID, by string, due time.Time, d *meta.Disc
 		kept, index, pulled, annotated = r.bool(2), r.bool(3), r.bool(4), r.bool(5)
 	}, `SELECT i.repository_id, i.usage_bytes,
 		CASE WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.child_id = i.id)
-			OR EXISTS (SELECT 1 FROM registered_image g WHERE g.image_id = i.id)
-			OR EXISTS (SELECT 1 FROM trash_registered x WHERE x.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
+			OR EXISTS (SELECT 1 FROM registered_image g WHERE g.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM image_child c WHERE c.parent_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM image_pull p WHERE p.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM image_annotation a WHERE a.image_id = i.id) THEN CAST(1 AS BIGINT) ELSE 0 END
@@ -319,11 +313,6 @@ func (t *tx) deleteImage(id meta.ImageID, by string, due time.Time, d *meta.Disc
 	}
 	if kept {
 		return meta.ErrReferenced
-	}
-	if d != nil {
-		if err := t.discard(id, d); err != nil {
-			return err
-		}
 	}
 	tags, err := t.forgetTags(id, by)
 	if err != nil {

@@ -178,9 +178,10 @@ func (t *tx) PutLayer(repository meta.RepositoryID, blob meta.BlobID, due time.T
 		if err != meta.ErrNotFound {
 			return 0, err
 		}
-		known, err := t.putLayerAnew(repository, blob, now)
+		id, err = t.number(`UPDATE layer SET touched_at = ?3
+			WHERE repository_id = ?1 AND digest = (SELECT b.digest FROM blob b WHERE b.id = ?2) RETURNING id`, repository, blob, now)
 		if err != meta.ErrNotFound {
-			return known, err
+			return meta.LayerID(id), err
 		}
 		// There is no such blob, or the layer went between the two.
 		there, err := t.has(`SELECT 1 FROM blob WHERE id = ?1`, blob)
@@ -191,31 +192,6 @@ func (t *tx) PutLayer(repository meta.RepositoryID, blob meta.BlobID, due time.T
 			return 0, meta.ErrNotFound
 		}
 	}
-}
-
-// putLayerAnew touches a layer that is there. If it has a blob of another domain
-// it gets the new one, and the other goes if nothing else keeps it. ErrNotFound:
-// there is no such layer, or no such blob.
-func (t *tx) putLayerAnew(repository meta.RepositoryID, blob meta.BlobID, now time.Time) (meta.LayerID, error) {
-	var id meta.LayerID
-	var former meta.BlobID
-	err := t.row(func(r *row) { id, former = meta.LayerID(r.int(0)), meta.BlobID(r.int(1)) }, `UPDATE layer SET touched_at = ?3
-		WHERE repository_id = ?1 AND digest = (SELECT b.digest FROM blob b WHERE b.id = ?2) RETURNING id, blob_id`, repository, blob, now)
-	if err != nil || former == blob {
-		return id, err
-	}
-	layer, err := t.layer(layerSelect+`WHERE l.id = ?1`, id)
-	if err != nil {
-		return 0, err
-	}
-	if err := t.change(`UPDATE layer SET blob_id = ?2 WHERE id = ?1`, id, blob); err != nil {
-		return 0, err
-	}
-	shared, err := t.blobKept(former)
-	if err != nil || shared {
-		return id, err
-	}
-	return id, t.deleteBlob(layer.Blob, now.Add(replacedFor))
 }
 
 // TouchLayer sets the time.
@@ -244,7 +220,7 @@ func (t *tx) DeleteLayer(id meta.LayerID, removeAfter time.Time) error {
 	if err := t.change(`DELETE FROM layer WHERE id = ?1`, id); err != nil {
 		return err
 	}
-	shared, err := t.blobKept(layer.Blob.ID)
+	shared, err := t.has(`SELECT 1 FROM layer WHERE blob_id = ?1 LIMIT 1`, layer.Blob.ID)
 	if err != nil || shared {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // binary is the newest schema that this program knows. A schema says which
 // program is the oldest that can serve it.
-const binary = 10
+const binary = 6
 
 //go:embed migrations
 var migrations embed.FS

@@ -90,8 +90,8 @@ func testSchema1(t *testing.T, driver, dsn string, dialect goose.Dialect, litera
 	inDatabase(t, driver, dsn, func(db *sql.DB) error {
 		var version, needs, rows int
 		err := db.QueryRow(`SELECT version, min_binary, (SELECT COUNT(*) FROM image_annotation) FROM schema`).Scan(&version, &needs, &rows)
-		if version != 10 || needs != 3 || rows != 2 {
-			t.Errorf("schema %d for programs from %d, %d rows of annotations; want 10, 3, 2", version, needs, rows)
+		if version != 6 || needs != 3 || rows != 2 {
+			t.Errorf("schema %d for programs from %d, %d rows of annotations; want 6, 3, 2", version, needs, rows)
 		}
 		return err
 	})

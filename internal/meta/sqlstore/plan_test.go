@@ -22,7 +22,7 @@ type node struct {
 // walks are tables that may be read from their beginning, and why.
 var walks = map[string]string{
 	"store": "one row", "access_version": "one row", "schema": "one row",
-	"registry": "at the start: one row for each account and region", "usage_delta": "the oldest few", "lease": "one row for each duty and server",
+	"registry": "at the start: one row for each account and region", "usage_delta": "the oldest few",
 }
 
 // sorts are statements whose rows are sorted, and why they are few.

@@ -67,11 +67,7 @@ func (t *tx) DeleteRegisteredImage(id int64) error {
 	return t.change(`DELETE FROM registered_image WHERE id = ?1`, id)
 }
 
-// ImageRegistered looks for one of each sort.
+// ImageRegistered looks for one.
 func (t *tx) ImageRegistered(id meta.ImageID) (bool, error) {
-	kept, err := t.has(`SELECT 1 FROM registered_image WHERE image_id = ?1 LIMIT 1`, id)
-	if err != nil || kept {
-		return kept, err
-	}
-	return t.has(`SELECT 1 FROM trash_registered WHERE image_id = ?1 LIMIT 1`, id)
+	return t.has(`SELECT 1 FROM registered_image WHERE image_id = ?1 LIMIT 1`, id)
 }

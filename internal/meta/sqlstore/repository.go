@@ -179,16 +179,10 @@ func (t *tx) PurgeRepository(id meta.RepositoryID, limit int, removeAfter time.T
 	if err != nil {
 		return false, err
 	}
-	if !linked { // or the trash has it
-		linked, err = t.has(`SELECT 1 FROM trash_repository WHERE repository_id = ?1`, id)
-	}
-	if err != nil {
-		return false, err
-	}
 	if linked {
 		return false, meta.ErrReferenced
 	}
-	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeTrash, t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory, t.purgePreview} {
+	for _, step := range []func(meta.RepositoryID, int, time.Time) (int, error){t.purgeImages, t.purgeLayers, t.purgeUploads, t.purgeHistory, t.purgePreview} {
 		n, err := step(id, limit, removeAfter)
 		if err != nil {
 			return false, err
@@ -238,23 +232,21 @@ func (t *tx) purgeLayers(id meta.RepositoryID, limit int, removeAfter time.Time)
 }
 
 func (t *tx) purgeUploads(id meta.RepositoryID, limit int, removeAfter time.Time) (int, error) {
-	var dropped []meta.Upload
-	err := t.rows(func(r *row) {
-		dropped = append(dropped, meta.Upload{Location: name.Location(r.text(0)), Offset: r.int(1)})
-	},
-		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2) RETURNING location, received`, id, limit)
+	var locations []name.Location
+	err := t.rows(func(r *row) { locations = append(locations, name.Location(r.text(0))) },
+		`DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2) RETURNING location`, id, limit)
 	if err != nil {
 		return 0, err
 	}
-	for _, u := range dropped {
-		if u.Location == "" || u.Location == meta.Inline {
+	for _, at := range locations {
+		if at == "" || at == meta.Inline {
 			continue
 		}
-		if err := t.AddGarbage(u.Location, u.Offset, removeAfter); err != nil {
+		if err := t.AddGarbage(at, removeAfter); err != nil {
 			return 0, err
 		}
 	}
-	return len(dropped), nil
+	return len(locations), nil
 }
 
 // purgeHistory counts a thousand lines as one, for they are small.

@@ -26,14 +26,10 @@ func (t *tx) DueReviews(now time.Time, limit int) ([]meta.Review, error) {
 	if t.writes && t.session.locks() {
 		sql += ` FOR UPDATE SKIP LOCKED`
 	}
-	return t.reviews(sql, now, limit)
-}
-
-func (t *tx) reviews(sql string, args ...any) ([]meta.Review, error) {
 	var found []meta.Review
 	err := t.rows(func(r *row) {
 		found = append(found, meta.Review{ID: r.int(0), Subject: meta.Subject(r.int(1)), Of: r.int(2), Due: r.time(3)})
-	}, sql, args...)
+	}, sql, now, limit)
 	return found, err
 }
 

@@ -71,8 +71,15 @@ func (t *tx) SetService(s meta.Service) error {
 
 // DeleteService removes a service that has no images.
 func (t *tx) DeleteService(id meta.ServiceID) error {
-	if err := t.lockEmptyService(id); err != nil {
+	if err := t.row(func(*row) {}, t.locked(`SELECT s.id FROM service s WHERE s.id = ?1`, meta.LockExclusive, "s"), id); err != nil {
 		return err
+	}
+	kept, err := t.has(`SELECT 1 FROM registered_image WHERE service_id = ?1 LIMIT 1`, id)
+	if err != nil {
+		return err
+	}
+	if kept {
+		return meta.ErrReferenced
 	}
 	if _, err := t.exec(`DELETE FROM service_label WHERE service_id = ?1`, id); err != nil {
 		return err
@@ -81,16 +88,4 @@ func (t *tx) DeleteService(id meta.ServiceID) error {
 		return err
 	}
 	return t.change(`DELETE FROM service WHERE id = ?1`, id)
-}
-
-// lockEmptyService locks a service that has no images. ErrReferenced if it has.
-func (t *tx) lockEmptyService(id meta.ServiceID) error {
-	if err := t.hold(`SELECT s.id FROM service s WHERE s.id = ?1`, meta.LockExclusive, "s", id); err != nil {
-		return err
-	}
-	kept, err := t.has(`SELECT 1 FROM registered_image WHERE service_id = ?1 LIMIT 1`, id)
-	if err == nil && kept {
-		return meta.ErrReferenced
-	}
-	return err
 }

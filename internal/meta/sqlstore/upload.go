@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	uploadColumns = `id, repository_id, location, received, hash_state, blob_state, boot_id, parts, small_part, fence, created_at, expires_at, tail`
+	uploadColumns = `id, repository_id, location, received, hash_state, blob_state, boot_id, parts, small_part, fence, created_at, expires_at`
 	uploadSelect  = `SELECT ` + uploadColumns + ` FROM upload `
 )
 
@@ -26,7 +26,6 @@ func readUpload(r *row) meta.Upload {
 		Fence:      r.int(9),
 		CreatedAt:  r.time(10),
 		ExpiresAt:  r.time(11),
-		Tail:       r.bytes(12),
 	}
 }
 
@@ -39,8 +38,8 @@ func (t *tx) Upload(id name.UploadID, lock meta.Lock) (meta.Upload, error) {
 
 // InsertUpload adds one.
 func (t *tx) InsertUpload(u meta.Upload) error {
-	n, err := t.exec(`INSERT INTO upload (`+uploadColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING`,
-		u.ID, u.Repository, u.Location, u.Offset, u.HashState, u.BlobState, u.BootID, u.Parts, u.SmallPart, u.Fence, u.CreatedAt, u.ExpiresAt, u.Tail)
+	n, err := t.exec(`INSERT INTO upload (`+uploadColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING`,
+		u.ID, u.Repository, u.Location, u.Offset, u.HashState, u.BlobState, u.BootID, u.Parts, u.SmallPart, u.Fence, u.CreatedAt, u.ExpiresAt)
 	if err == nil && n == 0 {
 		return meta.ErrExists
 	}
@@ -49,18 +48,13 @@ func (t *tx) InsertUpload(u meta.Upload) error {
 
 // AdvanceUpload compares the fence and sets the rest.
 func (t *tx) AdvanceUpload(u meta.Upload) error {
-	n, err := t.exec(`UPDATE upload SET location = ?3, received = ?4, hash_state = ?5, blob_state = ?6, boot_id = ?7, parts = ?8, small_part = ?9, expires_at = ?10, tail = ?11
+	n, err := t.exec(`UPDATE upload SET location = ?3, received = ?4, hash_state = ?5, blob_state = ?6, boot_id = ?7, parts = ?8, small_part = ?9, expires_at = ?10
 		WHERE id = ?1 AND fence = ?2`,
-		u.ID, u.Fence, u.Location, u.Offset, u.HashState, u.BlobState, u.BootID, u.Parts, u.SmallPart, u.ExpiresAt, u.Tail)
+		u.ID, u.Fence, u.Location, u.Offset, u.HashState, u.BlobState, u.BootID, u.Parts, u.SmallPart, u.ExpiresAt)
 	if err != nil || n == 1 {
 		return err
 	}
-	return t.passed(u.ID)
-}
-
-// passed is why an upload with another fence was not found.
-func (t *tx) passed(id name.UploadID) error {
-	there, err := t.has(`SELECT 1 FROM upload WHERE id = ?1`, id)
+	there, err := t.has(`SELECT 1 FROM upload WHERE id = ?1`, u.ID)
 	if err != nil {
 		return err
 	}
@@ -82,18 +76,9 @@ func (t *tx) DeleteUpload(id name.UploadID) error {
 	return t.change(`DELETE FROM upload WHERE id = ?1`, id)
 }
 
-// ConsumeUpload compares the fence.
-func (t *tx) ConsumeUpload(id name.UploadID, fence int64) error {
-	n, err := t.exec(`DELETE FROM upload WHERE id = ?1 AND fence = ?2`, id, fence)
-	if err != nil || n == 1 {
-		return err
-	}
-	return t.passed(id)
-}
-
 // ExpiredUploads lists the longest expired first.
 func (t *tx) ExpiredUploads(now time.Time, limit int) ([]meta.Upload, error) {
 	var found []meta.Upload
-	err := t.rows(func(r *row) { found = append(found, readUpload(r)) }, t.locked(uploadSelect+`WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2`, meta.LockExclusive, "upload"), now, limit)
+	err := t.rows(func(r *row) { found = append(found, readUpload(r)) }, uploadSelect+`WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2`, now, limit)
 	return found, err
 }

@@ -221,7 +221,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 func TestAnOlderProgramRefusesTheSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "meta.db")
 	s := openSQLite(t, path)
-	for _, sql := range []string{"UPDATE schema SET version = 1000", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, 1)"} {
+	for _, sql := range []string{"UPDATE schema SET version = 7", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (7, 1)"} {
 		if err := sqlstore.Exec(s, sql); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestAnOlderProgramRefusesTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openSQLite(t, path) // newer, but this program is enough
-	if err := sqlstore.Exec(s, "UPDATE schema SET min_binary = 1000"); err != nil {
+	if err := sqlstore.Exec(s, "UPDATE schema SET min_binary = 7"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -2,25 +2,6 @@
 
 package lighteragemodel
 
-// BackupBlobs is an enum of the model.
-type BackupBlobs string
-
-// The values of BackupBlobs.
-const (
-	BackupBlobsCopy      BackupBlobs = "copy"
-	BackupBlobsReference BackupBlobs = "reference"
-)
-
-// BackupState is an enum of the model.
-type BackupState string
-
-// The values of BackupState.
-const (
-	BackupStateRunning  BackupState = "running"
-	BackupStateFinished BackupState = "finished"
-	BackupStateFailed   BackupState = "failed"
-)
-
 // Decision is an enum of the model.
 type Decision string
 
@@ -38,15 +19,4 @@ type Effect string
 const (
 	EffectAllow Effect = "Allow"
 	EffectDeny  Effect = "Deny"
-)
-
-// TrashKind is an enum of the model.
-type TrashKind string
-
-// The values of TrashKind.
-const (
-	TrashKindRepository       TrashKind = "repository"
-	TrashKindImage            TrashKind = "image"
-	TrashKindContainerService TrashKind = "containerService"
-	TrashKindContainerImage   TrashKind = "containerImage"
 )

@@ -23,18 +23,6 @@ var Model = &awsmodel.Model{
 			Errors: []string{"ValidationException", "ResourceAlreadyExistsException", "ServerException"},
 		},
 		{
-			Name:  "DescribeBackup",
-			Input: shapeDescribeBackupRequest, In: reflect.TypeFor[DescribeBackupRequest](),
-			Output: shapeDescribeBackupResponse, Out: reflect.TypeFor[DescribeBackupResponse](),
-			Errors: []string{"ValidationException", "ServerException"},
-		},
-		{
-			Name:  "EmptyTrash",
-			Input: shapeEmptyTrashRequest, In: reflect.TypeFor[EmptyTrashRequest](),
-			Output: shapeEmptyTrashResponse, Out: reflect.TypeFor[EmptyTrashResponse](),
-			Errors: []string{"ValidationException", "ServerException"},
-		},
-		{
 			Name:  "ListAccounts",
 			Input: shapeListAccountsRequest, In: reflect.TypeFor[ListAccountsRequest](),
 			Output: shapeListAccountsResponse, Out: reflect.TypeFor[ListAccountsResponse](),
@@ -44,12 +32,6 @@ var Model = &awsmodel.Model{
 			Name:  "ListLifecyclePolicies",
 			Input: shapeListLifecyclePoliciesRequest, In: reflect.TypeFor[ListLifecyclePoliciesRequest](),
 			Output: shapeListLifecyclePoliciesResponse, Out: reflect.TypeFor[ListLifecyclePoliciesResponse](),
-			Errors: []string{"ValidationException", "ServerException"},
-		},
-		{
-			Name:  "ListTrash",
-			Input: shapeListTrashRequest, In: reflect.TypeFor[ListTrashRequest](),
-			Output: shapeListTrashResponse, Out: reflect.TypeFor[ListTrashResponse](),
 			Errors: []string{"ValidationException", "ServerException"},
 		},
 		{
@@ -70,21 +52,8 @@ var Model = &awsmodel.Model{
 			Output: shapeSimulateDecisionResponse, Out: reflect.TypeFor[SimulateDecisionResponse](),
 			Errors: []string{"ValidationException", "ResourceNotFoundException", "ServerException"},
 		},
-		{
-			Name:  "StartBackup",
-			Input: shapeStartBackupRequest, In: reflect.TypeFor[StartBackupRequest](),
-			Output: shapeStartBackupResponse, Out: reflect.TypeFor[StartBackupResponse](),
-			Errors: []string{"ValidationException", "ServerException"},
-		},
-		{
-			Name:  "Undelete",
-			Input: shapeUndeleteRequest, In: reflect.TypeFor[UndeleteRequest](),
-			Output: shapeUndeleteResponse, Out: reflect.TypeFor[UndeleteResponse](),
-			Errors: []string{"ValidationException", "ResourceNotFoundException", "ResourceAlreadyExistsException", "ConflictException", "ServerException"},
-		},
 	},
 	Errors: []awsmodel.Error{
-		{Name: "ConflictException", Members: []string{"message"}},
 		{Name: "ResourceAlreadyExistsException", Members: []string{"message"}},
 		{Name: "ResourceNotFoundException", Members: []string{"message"}},
 		{Name: "ServerException", Fault: true, Members: []string{"message"}},

@@ -21,24 +21,6 @@ type Account struct {
 	TokensRevokedAt *time.Time
 }
 
-// Backup is a structure of the model.
-type Backup struct {
-	Directory    *string
-	Blobs        *BackupBlobs
-	State        *BackupState
-	Phase        *string
-	Reason       *string
-	StartedAt    *time.Time
-	FinishedAt   *time.Time
-	HeldUntil    *time.Time
-	BlobsDone    *int64
-	BlobsTotal   *int64
-	BytesDone    *int64
-	BytesTotal   *int64
-	BytesCopied  *int64
-	DamagedCount *int32
-}
-
 // CreateAccountRequest is the input of CreateAccount.
 type CreateAccountRequest struct {
 	AccountName *string // required
@@ -49,28 +31,6 @@ type CreateAccountRequest struct {
 type CreateAccountResponse struct {
 	Account   *Account
 	AccessKey *AccessKey
-}
-
-// DescribeBackupRequest is the input of DescribeBackup.
-type DescribeBackupRequest struct {
-}
-
-// DescribeBackupResponse is the output of DescribeBackup.
-type DescribeBackupResponse struct {
-	Backup *Backup
-}
-
-// EmptyTrashRequest is the input of EmptyTrash.
-type EmptyTrashRequest struct {
-	DeletedBefore *time.Time
-}
-
-// EmptyTrashResponse is the output of EmptyTrash.
-type EmptyTrashResponse struct {
-	ImageCount            *int32
-	RepositoryCount       *int32
-	ContainerImageCount   *int32
-	ContainerServiceCount *int32
 }
 
 // LifecyclePolicy is a structure of the model.
@@ -116,20 +76,6 @@ type ListLifecyclePoliciesRequest struct {
 type ListLifecyclePoliciesResponse struct {
 	LifecyclePolicies []LifecyclePolicy
 	NextToken         *string
-}
-
-// ListTrashRequest is the input of ListTrash.
-type ListTrashRequest struct {
-	NextToken      *string
-	MaxResults     *int32
-	AccountId      *string
-	RepositoryName *string
-}
-
-// ListTrashResponse is the output of ListTrash.
-type ListTrashResponse struct {
-	Trash     []Trash
-	NextToken *string
 }
 
 // RevokeTokensRequest is the input of RevokeTokens.
@@ -183,18 +129,6 @@ type SimulateDecisionResponse struct {
 	Statements []Statement
 }
 
-// StartBackupRequest is the input of StartBackup.
-type StartBackupRequest struct {
-	Directory   *string // required
-	Blobs       *BackupBlobs
-	HoldSeconds *int32
-}
-
-// StartBackupResponse is the output of StartBackup.
-type StartBackupResponse struct {
-	Backup *Backup
-}
-
 // Statement is a structure of the model.
 type Statement struct {
 	Layer              *string
@@ -205,40 +139,4 @@ type Statement struct {
 	Matched            *bool
 	Why                *string
 	MissingContextKeys []string
-}
-
-// Trash is a structure of the model.
-type Trash struct {
-	Kind           *TrashKind
-	AccountId      *string
-	Region         *string
-	RepositoryName *string
-	ImageDigest    *string
-	ImageTags      []string
-	ImageMediaType *string
-	SizeInBytes    *int64
-	ImageCount     *int64
-	ServiceName    *string
-	ContainerImage *string
-	DeletedBy      *string
-	DeletedAt      *time.Time
-	KeptUntil      *time.Time
-}
-
-// UndeleteRequest is the input of Undelete.
-type UndeleteRequest struct {
-	AccountId         *string
-	Region            *string
-	RepositoryName    *string
-	NewRepositoryName *string
-	ImageTag          *string
-	ImageDigest       *string
-	WithoutTags       *bool
-	ServiceName       *string
-	ContainerImage    *string
-}
-
-// UndeleteResponse is the output of Undelete.
-type UndeleteResponse struct {
-	Restored []Trash
 }

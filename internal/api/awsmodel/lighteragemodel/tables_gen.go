@@ -16,30 +16,11 @@ var (
 		{Name: "createdAt", Shape: shapeTimestamp},
 		{Name: "tokensRevokedAt", Shape: shapeTimestamp},
 	}}
-	shapeAccountId   = &awsmodel.Shape{Name: "AccountId", Kind: awsmodel.String, Pattern: "[0-9]{12}"}
-	shapeAccountList = &awsmodel.Shape{Name: "AccountList", Kind: awsmodel.List, Elem: shapeAccount}
-	shapeAccountName = &awsmodel.Shape{Name: "AccountName", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(50)), Pattern: "[ -~]+"}
-	shapeAction      = &awsmodel.Shape{Name: "Action", Kind: awsmodel.String, Min: new(int64(3)), Max: new(int64(128)), Pattern: "[a-z0-9-]+:[A-Za-z0-9]+"}
-	shapeBackup      = &awsmodel.Shape{Name: "Backup", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "directory", Shape: shapeString},
-		{Name: "blobs", Shape: shapeBackupBlobs},
-		{Name: "state", Shape: shapeBackupState},
-		{Name: "phase", Shape: shapeString},
-		{Name: "reason", Shape: shapeString},
-		{Name: "startedAt", Shape: shapeTimestamp},
-		{Name: "finishedAt", Shape: shapeTimestamp},
-		{Name: "heldUntil", Shape: shapeTimestamp},
-		{Name: "blobsDone", Shape: shapeLong},
-		{Name: "blobsTotal", Shape: shapeLong},
-		{Name: "bytesDone", Shape: shapeLong},
-		{Name: "bytesTotal", Shape: shapeLong},
-		{Name: "bytesCopied", Shape: shapeLong},
-		{Name: "damagedCount", Shape: shapeInteger},
-	}}
-	shapeBackupBlobs          = &awsmodel.Shape{Name: "BackupBlobs", Kind: awsmodel.String, Enum: []string{"copy", "reference"}}
-	shapeBackupState          = &awsmodel.Shape{Name: "BackupState", Kind: awsmodel.String, Enum: []string{"running", "finished", "failed"}}
+	shapeAccountId            = &awsmodel.Shape{Name: "AccountId", Kind: awsmodel.String, Pattern: "[0-9]{12}"}
+	shapeAccountList          = &awsmodel.Shape{Name: "AccountList", Kind: awsmodel.List, Elem: shapeAccount}
+	shapeAccountName          = &awsmodel.Shape{Name: "AccountName", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(50)), Pattern: "[ -~]+"}
+	shapeAction               = &awsmodel.Shape{Name: "Action", Kind: awsmodel.String, Min: new(int64(3)), Max: new(int64(128)), Pattern: "[a-z0-9-]+:[A-Za-z0-9]+"}
 	shapeBoolean              = &awsmodel.Shape{Name: "Boolean", Kind: awsmodel.Boolean}
-	shapeContainerImage       = &awsmodel.Shape{Name: "ContainerImage", Kind: awsmodel.String, Min: new(int64(4)), Max: new(int64(256)), Pattern: ":.+"}
 	shapeContextKey           = &awsmodel.Shape{Name: "ContextKey", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(256))}
 	shapeContextMap           = &awsmodel.Shape{Name: "ContextMap", Kind: awsmodel.Map, Max: new(int64(100)), Key: shapeContextKey, Elem: shapeContextValueList}
 	shapeContextValue         = &awsmodel.Shape{Name: "ContextValue", Kind: awsmodel.String, Max: new(int64(2048))}
@@ -52,25 +33,8 @@ var (
 		{Name: "account", Shape: shapeAccount},
 		{Name: "accessKey", Shape: shapeAccessKey},
 	}}
-	shapeDecision               = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
-	shapeDescribeBackupRequest  = &awsmodel.Shape{Name: "DescribeBackupRequest", Kind: awsmodel.Structure}
-	shapeDescribeBackupResponse = &awsmodel.Shape{Name: "DescribeBackupResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "backup", Shape: shapeBackup},
-	}}
-	shapeDirectory         = &awsmodel.Shape{Name: "Directory", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(4096))}
-	shapeEffect            = &awsmodel.Shape{Name: "Effect", Kind: awsmodel.String, Enum: []string{"Allow", "Deny"}}
-	shapeEmptyTrashRequest = &awsmodel.Shape{Name: "EmptyTrashRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "deletedBefore", Shape: shapeTimestamp},
-	}}
-	shapeEmptyTrashResponse = &awsmodel.Shape{Name: "EmptyTrashResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "imageCount", Shape: shapeInteger},
-		{Name: "repositoryCount", Shape: shapeInteger},
-		{Name: "containerImageCount", Shape: shapeInteger},
-		{Name: "containerServiceCount", Shape: shapeInteger},
-	}}
-	shapeHoldSeconds     = &awsmodel.Shape{Name: "HoldSeconds", Kind: awsmodel.Integer, Min: new(int64(60)), Max: new(int64(31536000))}
-	shapeImageDigest     = &awsmodel.Shape{Name: "ImageDigest", Kind: awsmodel.String, Min: new(int64(8)), Max: new(int64(256))}
-	shapeImageTag        = &awsmodel.Shape{Name: "ImageTag", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(300))}
+	shapeDecision        = &awsmodel.Shape{Name: "Decision", Kind: awsmodel.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}
+	shapeEffect          = &awsmodel.Shape{Name: "Effect", Kind: awsmodel.String, Enum: []string{"Allow", "Deny"}}
 	shapeInteger         = &awsmodel.Shape{Name: "Integer", Kind: awsmodel.Integer}
 	shapeLifecyclePolicy = &awsmodel.Shape{Name: "LifecyclePolicy", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "accountId", Shape: shapeAccountId},
@@ -108,17 +72,6 @@ var (
 		{Name: "lifecyclePolicies", Shape: shapeLifecyclePolicyList},
 		{Name: "nextToken", Shape: shapePageToken},
 	}}
-	shapeListTrashRequest = &awsmodel.Shape{Name: "ListTrashRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "nextToken", Shape: shapePageToken},
-		{Name: "maxResults", Shape: shapeMaxResults},
-		{Name: "accountId", Shape: shapeAccountId},
-		{Name: "repositoryName", Shape: shapeRepositoryName},
-	}}
-	shapeListTrashResponse = &awsmodel.Shape{Name: "ListTrashResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "trash", Shape: shapeTrashList},
-		{Name: "nextToken", Shape: shapePageToken},
-	}}
-	shapeLong                = &awsmodel.Shape{Name: "Long", Kind: awsmodel.Long}
 	shapeMaxResults          = &awsmodel.Shape{Name: "MaxResults", Kind: awsmodel.Integer, Min: new(int64(1)), Max: new(int64(1000))}
 	shapePageToken           = &awsmodel.Shape{Name: "PageToken", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(64))}
 	shapePrincipalArn        = &awsmodel.Shape{Name: "PrincipalArn", Kind: awsmodel.String, Min: new(int64(20)), Max: new(int64(2048)), Pattern: "arn:aws:(iam|sts)::[0-9]{12}:.+"}
@@ -153,7 +106,6 @@ var (
 		{Name: "results", Shape: shapeLifecycleResultList},
 	}}
 	shapeSecret                  = &awsmodel.Shape{Name: "Secret", Kind: awsmodel.String, Secret: true}
-	shapeServiceName             = &awsmodel.Shape{Name: "ServiceName", Kind: awsmodel.String, Min: new(int64(1)), Max: new(int64(255))}
 	shapeSimulateDecisionRequest = &awsmodel.Shape{Name: "SimulateDecisionRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "principalArn", Shape: shapePrincipalArn, Required: true},
 		{Name: "action", Shape: shapeAction, Required: true},
@@ -165,14 +117,6 @@ var (
 		{Name: "decision", Shape: shapeDecision},
 		{Name: "reason", Shape: shapeString},
 		{Name: "statements", Shape: shapeStatementList},
-	}}
-	shapeStartBackupRequest = &awsmodel.Shape{Name: "StartBackupRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "directory", Shape: shapeDirectory, Required: true},
-		{Name: "blobs", Shape: shapeBackupBlobs},
-		{Name: "holdSeconds", Shape: shapeHoldSeconds},
-	}}
-	shapeStartBackupResponse = &awsmodel.Shape{Name: "StartBackupResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "backup", Shape: shapeBackup},
 	}}
 	shapeStatement = &awsmodel.Shape{Name: "Statement", Kind: awsmodel.Structure, Members: []awsmodel.Member{
 		{Name: "layer", Shape: shapeString},
@@ -188,36 +132,4 @@ var (
 	shapeString        = &awsmodel.Shape{Name: "String", Kind: awsmodel.String}
 	shapeStringList    = &awsmodel.Shape{Name: "StringList", Kind: awsmodel.List, Elem: shapeString}
 	shapeTimestamp     = &awsmodel.Shape{Name: "Timestamp", Kind: awsmodel.Timestamp}
-	shapeTrash         = &awsmodel.Shape{Name: "Trash", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "kind", Shape: shapeTrashKind},
-		{Name: "accountId", Shape: shapeAccountId},
-		{Name: "region", Shape: shapeRegion},
-		{Name: "repositoryName", Shape: shapeRepositoryName},
-		{Name: "imageDigest", Shape: shapeImageDigest},
-		{Name: "imageTags", Shape: shapeStringList},
-		{Name: "imageMediaType", Shape: shapeString},
-		{Name: "sizeInBytes", Shape: shapeLong},
-		{Name: "imageCount", Shape: shapeLong},
-		{Name: "serviceName", Shape: shapeServiceName},
-		{Name: "containerImage", Shape: shapeContainerImage},
-		{Name: "deletedBy", Shape: shapeString},
-		{Name: "deletedAt", Shape: shapeTimestamp},
-		{Name: "keptUntil", Shape: shapeTimestamp},
-	}}
-	shapeTrashKind       = &awsmodel.Shape{Name: "TrashKind", Kind: awsmodel.String, Enum: []string{"repository", "image", "containerService", "containerImage"}}
-	shapeTrashList       = &awsmodel.Shape{Name: "TrashList", Kind: awsmodel.List, Elem: shapeTrash}
-	shapeUndeleteRequest = &awsmodel.Shape{Name: "UndeleteRequest", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "accountId", Shape: shapeAccountId},
-		{Name: "region", Shape: shapeRegion},
-		{Name: "repositoryName", Shape: shapeRepositoryName},
-		{Name: "newRepositoryName", Shape: shapeRepositoryName},
-		{Name: "imageTag", Shape: shapeImageTag},
-		{Name: "imageDigest", Shape: shapeImageDigest},
-		{Name: "withoutTags", Shape: shapeBoolean},
-		{Name: "serviceName", Shape: shapeServiceName},
-		{Name: "containerImage", Shape: shapeContainerImage},
-	}}
-	shapeUndeleteResponse = &awsmodel.Shape{Name: "UndeleteResponse", Kind: awsmodel.Structure, Members: []awsmodel.Member{
-		{Name: "restored", Shape: shapeTrashList},
-	}}
 )
