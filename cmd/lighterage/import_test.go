@@ -350,17 +350,20 @@ func TestAnImportGoesOnWhereItFailed(t *testing.T) {
 	e.mu.Unlock()
 	var done imported
 	s.json(&done, "import", server.URL+"/app")
-	if done.Copied != 1 || done.Present != 5 || done.Blobs != 1 {
+	if done.Copied != 1 || done.Present != 5 {
 		t.Errorf("imported %+v", done)
 	}
-	got := 0
-	for path, n := range e.asked {
-		if strings.Contains(path, "/blobs/") {
-			got += n
+	// The config of the image that failed may have been on its way.
+	allowed := map[string]bool{"/v2/app/blobs/" + testkit.Digest(late): true, "/v2/app/blobs/" + testkit.Digest([]byte("{5}")): true}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for path := range e.asked {
+		if strings.Contains(path, "/blobs/") && !allowed[path] {
+			t.Errorf("%s was asked for again", path)
 		}
 	}
-	if got != 1 {
-		t.Errorf("%d layers were asked for again, want 1: %v", got, e.asked)
+	if e.asked["/v2/app/blobs/"+testkit.Digest(late)] != 1 {
+		t.Errorf("the layer that was missing was not asked for once: %v", e.asked)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestEveryDamageIsFoundAndTold(t *testing.T) {
 			}, "wrong-size in app, marked", true},
 			{"a file that is gone", func(w *world, d digest.Digest) { w.must(os.Remove(w.file(d))) }, "missing-bytes in app, marked", true},
 			{"a bit in the catalogue", func(w *world, d digest.Digest) {
-				w.sql(fmt.Sprintf(`UPDATE blob_bytes SET bytes = %s WHERE blob_id = %d`, w.literal([]byte("smalL x")), w.inlineBlob()))
+				w.sql(fmt.Sprintf(`UPDATE blob_bytes SET bytes = %s WHERE blob_id = %d`, w.literal([]byte("smalL a bit in the catalogue")), w.inlineBlob()))
 			}, "wrong-bytes in app, marked", true},
 			{"bytes that were cut in the catalogue", func(w *world, d digest.Digest) {
 				w.sql(fmt.Sprintf(`UPDATE blob_bytes SET bytes = %s WHERE blob_id = %d`, w.literal([]byte("s")), w.inlineBlob()))
@@ -92,6 +92,9 @@ func TestEveryDamageIsFoundAndTold(t *testing.T) {
 				w.sql(`DELETE FROM manifest WHERE image_id = (SELECT MAX(id) FROM image)`)
 			}, "wrong-manifest in app", false},
 		} {
+			if strings.Contains(c.name, "file") && strings.HasSuffix(t.Name(), "PostgreSQL") {
+				continue // files are the same there
+			}
 			t.Run(c.name, func(t *testing.T) {
 				w := fresh(t)
 				w.image(w.key, c.name)

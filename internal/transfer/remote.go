@@ -144,6 +144,9 @@ func told(err error) error {
 	if errors.Is(err, errs.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
+	if errors.Is(err, errs.ErrHTTPRedirectRefused) && !errors.Is(err, errPermanent) {
+		return fmt.Errorf("%w: %w", errPermanent, err)
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,6 +85,61 @@ func TestAnUploadOutlivesAnOutage(t *testing.T) {
 			w.holds(s, at, want)
 		}
 	}
+}
+
+// During an outage more uploads are begun than there are buffers, and all have
+// a part that S3 would not take. Each goes on when it is back.
+func TestAnOutageDoesNotUseUpTheBuffers(t *testing.T) {
+	settle(t)
+	w := newWorld(t, s3server.Versitygw(t))
+	s := w.open()
+	var failed sync.WaitGroup
+	back := make(chan struct{})
+	w.proxy.Decide(func(op string) s3server.Fate {
+		if op == "UploadPart" {
+			return s3server.Refused
+		}
+		return s3server.Passed
+	})
+	const uploads, enough = 12, 4 // of two buffers each
+	failed.Add(enough)
+	var first atomic.Int32
+	var pushing sync.WaitGroup
+	for i := range uploads {
+		pushing.Go(func() {
+			want := body(uint64(i), partSize+1000)
+			at := s.NewLocation()
+			u, err := s.Create(t.Context(), at)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for tries := 0; u.Offset() < int64(len(want)) && tries < 100; tries++ {
+				_, err := u.Write(want[u.Offset():])
+				if err != nil && !errors.Is(err, blob.ErrUnavailable) {
+					t.Errorf("write: %v, want ErrUnavailable", err)
+				}
+				if err == nil {
+					_, err = u.Checkpoint(t.Context())
+				}
+				if err != nil && tries == 0 && first.Add(1) <= enough {
+					failed.Done()
+				}
+				if err != nil {
+					<-back
+				}
+			}
+			if err := u.Seal(t.Context()); err != nil {
+				t.Errorf("seal: %v", err)
+				return
+			}
+			w.holds(s, at, want)
+		})
+	}
+	failed.Wait()
+	w.proxy.Decide(nil)
+	close(back)
+	pushing.Wait()
 }
 
 // Half of all answers fail, at random: what was sealed is whole, and what was
@@ -188,7 +244,10 @@ func TestABucketThatCannotBeUsedIsOneSentence(t *testing.T) {
 	fault := func(code string) string { return "<Error><Code>" + code + "</Code><Message>m</Message></Error>" }
 	away := httptest.NewServer(nil)
 	away.Close()
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
 	defer silent.Close()
 	for _, c := range []struct {
 		name     string
@@ -217,7 +276,7 @@ func TestABucketThatCannotBeUsedIsOneSentence(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 				defer cancel()
 			}
-			_, err := s3.Open(ctx, s3.Config{Bucket: c.bucket, Prefix: "layers/", Region: s3server.Region, Endpoint: c.endpoint, PathStyle: true})
+			_, err := s3.Open(ctx, s3.Config{Bucket: c.bucket, Prefix: "layers/", Region: s3server.Region, Endpoint: c.endpoint, PathStyle: true, Backoff: time.Millisecond})
 			want := strings.NewReplacer("PLACE", "s3://"+c.bucket+"/layers/ at "+c.endpoint, "ENDPOINT", c.endpoint).Replace(c.want)
 			if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got  %v\nwant %s", err, want)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/lighterage/lighterage/internal/blob"
 )
 
 // buffers is how many parts the process keeps in memory: 64 MiB.
@@ -37,9 +39,13 @@ func (p *pool) give(b []byte) {
 func (p *pool) get() []byte { return (*p.memory.Get().(*[]byte))[:0] }
 
 // take waits for an empty buffer. An upload that waits for a second one has its
-// first on the way to S3, so that it comes back; those of uploads that rest are
-// taken from them.
-func (s *Store) take(ctx context.Context) ([]byte, error) {
+// first on the way to S3, so that it comes back, or is told that this failed;
+// those of uploads that rest are taken from them.
+func (s *Store) take(ctx context.Context, own *flight) ([]byte, error) {
+	var landed chan struct{}
+	if own != nil {
+		landed = own.done
+	}
 	select {
 	case <-s.pool.tokens:
 		return s.pool.get(), nil
@@ -48,10 +54,19 @@ func (s *Store) take(ctx context.Context) ([]byte, error) {
 	s.reclaim(ctx, nil)
 	look := time.NewTicker(restAfter)
 	defer look.Stop()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
 	for seen := s.steps(); ; {
 		select {
 		case <-s.pool.tokens:
 			return s.pool.get(), nil
+		case <-landed:
+			if own.err != nil {
+				return nil, own.err
+			}
+			landed = nil
+		case <-enough.C:
+			return nil, s.failure(blob.ErrUnavailable, "takes what is written too slowly")
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-look.C:

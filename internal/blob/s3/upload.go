@@ -36,7 +36,7 @@ type upload struct {
 
 // flight is a full part on its way.
 type flight struct {
-	buf  []byte
+	buf  []byte // nil once S3 has it
 	id   string
 	part part
 	err  error
@@ -90,7 +90,7 @@ func (u *upload) load(ctx context.Context) error {
 	if u.buf != nil {
 		return nil
 	}
-	buf, err := u.store.take(ctx)
+	buf, err := u.store.take(ctx, u.flight)
 	if err != nil {
 		return err
 	}
@@ -154,13 +154,19 @@ func (u *upload) launch(buf []byte) {
 			}
 		}
 		f.part, f.err = u.store.sendPart(u.ctx, u.key, f.id, number, f.buf)
+		if f.err == nil { // the upload itself may be waiting for a buffer
+			u.store.pool.give(f.buf)
+			f.buf = nil
+		}
 	}()
 }
 
-func (f *flight) landed() bool {
+func (f *flight) landed() bool { return f.over() && f.err == nil }
+
+func (f *flight) over() bool {
 	select {
 	case <-f.done:
-		return f.err == nil
+		return true
 	default:
 		return false
 	}
@@ -172,13 +178,9 @@ func (u *upload) settle(ctx context.Context) error {
 	if f == nil {
 		return nil
 	}
-	select {
-	case <-f.done:
-		if f.err != nil {
-			u.launch(f.buf)
-			f = u.flight
-		}
-	default:
+	if f.over() && f.err != nil {
+		u.retry()
+		f = u.flight
 	}
 	select {
 	case <-f.done:
@@ -193,8 +195,15 @@ func (u *upload) settle(ctx context.Context) error {
 	}
 	u.parts = append(u.parts, f.part)
 	u.flight = nil
-	u.store.pool.give(f.buf)
 	return nil
+}
+
+// retry sends the part again that failed.
+func (u *upload) retry() {
+	if f := u.flight; f.id != "" {
+		u.id = f.id
+	}
+	u.launch(u.flight.buf)
 }
 
 // Offset is the number of bytes written, also after the end.
@@ -253,9 +262,14 @@ func (u *upload) note(ctx context.Context) error {
 }
 
 // yield gives the buffer up if the tail object has its bytes, or may get them.
-// The upload goes on without knowing.
+// The upload goes on without knowing. A part of one that rests is sent again if
+// it failed.
 func (u *upload) yield(ctx context.Context, rests bool) bool {
-	if u.ended || u.buf == nil || u.flight != nil {
+	if rests && !u.ended && u.flight != nil && u.flight.over() && u.flight.err != nil {
+		u.retry()
+		return false
+	}
+	if u.ended || u.buf == nil || u.flight != nil && !u.flight.landed() {
 		return false
 	}
 	if u.size != u.noted.size {
@@ -368,8 +382,10 @@ func (u *upload) finish() {
 	u.stop()
 	if f := u.flight; f != nil {
 		<-f.done
-		u.store.pool.give(f.buf)
-		f.buf = nil
+		if f.buf != nil {
+			u.store.pool.give(f.buf)
+			f.buf = nil
+		}
 	}
 	if u.buf != nil {
 		u.store.pool.give(u.buf)
