@@ -137,10 +137,6 @@ func wordingOf(e *fault.Error) wording {
 	return internal
 }
 
-// howToLogIn stands where ECR says Not Authorized in plain text, which docker
-// does not show. Of JSON it shows the message, but for docker login.
-var howToLogIn = []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"Not Authorized: the user is AWS and the password a registry token, which aws ecr get-login-password prints"}]}` + "\n")
-
 var jsonType = []string{"application/json; charset=utf-8"}
 
 // writeError answers with the spec's error body, or with ECR's challenge.
@@ -160,13 +156,8 @@ func (f *front) writeError(c *call, err error) {
 	h := c.w.Header()
 	if w.status == http.StatusUnauthorized {
 		h["Www-Authenticate"] = []string{f.challenge(c, anybody)}
-		if f.Strict {
-			h["Content-Type"] = []string{"text/plain; charset=utf-8"}
-			c.answer(w.status, []byte("Not Authorized\n"))
-			return
-		}
-		h["Content-Type"] = jsonType
-		c.answer(w.status, howToLogIn)
+		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+		c.answer(w.status, []byte("Not Authorized\n"))
 		return
 	}
 	if e.Reason == fault.OperationNotOffered && e.Value != "" {

@@ -478,13 +478,3 @@ func TestARequestTooManyIsRefused(t *testing.T) {
 		w.do(method, "/v2/team/app/manifests/v1").refuses(http.StatusTooManyRequests, "TOOMANYREQUESTS", "Rate exceeded").has("Retry-After", "1")
 	}
 }
-
-func TestStrictChallengeHasECRsText(t *testing.T) {
-	asECR, usual := worlds(t)
-	for _, credential := range []option{anonymous, as(basic("bob", "letmein"))} {
-		asECR.do("GET", "/v2/team/app/manifests/v1", credential).is(401).
-			has("Content-Type", "text/plain; charset=utf-8").holds([]byte("Not Authorized\n"))
-		usual.do("GET", "/v2/team/app/manifests/v1", credential).
-			refuses(401, "UNAUTHORIZED", "Not Authorized", "the user is AWS", "aws ecr get-login-password")
-	}
-}

@@ -78,8 +78,8 @@ func TestAnybodyPullsWhatIsForEverybody(t *testing.T) {
 		a := w.do(method, path, append(options, token)...).is(401)
 		want := `Bearer realm="http://` + plain + `/v2/token",service="ecr.amazonaws.com"` + scope + `,error="insufficient_scope"`
 		a.has("Www-Authenticate", want)
-		if method != "HEAD" {
-			a.refuses(401, "UNAUTHORIZED", "Not Authorized: the user is AWS")
+		if method != "HEAD" && string(a.body) != "Not Authorized\n" {
+			t.Errorf("%s", a.body)
 		}
 	}
 	for _, repository := range []string{"private/app", "not/there"} { // nobody learns which is there

@@ -5,25 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
-	"runtime"
 	"strings"
 )
 
 // Exec runs a statement in an update of its own.
 func Exec(s *Store, sql string, args ...any) error {
 	return s.engine.update(context.Background(), func(t *tx) error {
-		return t.rows(func(*row) {}, sql, args...)
+		return t.session.query(sql, args, func(*row) {})
 	})
-}
-
-// Commits counts those of a SQLite store.
-func Commits(s *Store) int64 { return s.engine.(*sqliteEngine).writer.commits.Load() / 2 }
-
-// AwaitQueue returns when n updates wait for the writer of a SQLite store.
-func AwaitQueue(s *Store, n int) {
-	for len(s.engine.(*sqliteEngine).writer.queue) < n {
-		runtime.Gosched()
-	}
 }
 
 // Plans returns how SQLite does each statement that the store has prepared.

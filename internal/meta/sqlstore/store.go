@@ -4,9 +4,9 @@
 // Beside the promises of meta.Store it keeps these:
 //
 //  1. On SQLite one goroutine writes. Closures that wait together share one
-//     COMMIT and one sync; none is answered before the COMMIT returned, and one
-//     that fails does not touch its neighbours: if it had changed anything they
-//     run again, each within a savepoint of its own.
+//     COMMIT and one sync, each within a savepoint of its own; none is answered
+//     before the COMMIT returned, and one that fails does not touch its
+//     neighbours.
 //  2. A COMMIT that fails with an I/O error on SQLite is never tried again: the
 //     store stops and tells Options.Fatal.
 //  3. On PostgreSQL only a proven rollback is run again; an ambiguous COMMIT is

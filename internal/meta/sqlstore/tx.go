@@ -37,7 +37,6 @@ type tx struct {
 	time       time.Time
 	access     bool  // what decisions depend on was changed
 	raised     int64 // what the access version becomes with the commit
-	changed    bool  // a statement may have changed something
 	failed     error
 }
 
@@ -80,7 +79,6 @@ func (t *tx) exec(sql string, args ...any) (int64, error) {
 	if t.failed != nil {
 		return 0, t.failed
 	}
-	t.changed = true
 	n, err := t.session.exec(sql, args)
 	if err != nil {
 		return 0, t.fail(sql, err)
@@ -102,7 +100,6 @@ func (t *tx) rows(each func(*row), sql string, args ...any) error {
 	if t.failed != nil {
 		return t.failed
 	}
-	t.changed = t.changed || !strings.HasPrefix(strings.TrimSpace(sql), "SELECT")
 	var bad error
 	err := t.session.query(sql, args, func(r *row) {
 		each(r)

@@ -46,7 +46,6 @@ type call struct {
 	done     chan struct{}
 	err      error
 	panicked any
-	touched  bool // it ran a statement that changes something, or one that failed, or it panicked
 }
 
 func startWriter(conn *sqliteConn, c *checkpointer, o Options) *writer {
@@ -139,56 +138,25 @@ func (w *writer) next(size int, since time.Time) *call {
 }
 
 // group runs closures up to one COMMIT and returns them with their outcomes.
-// It begins without savepoints, which cost as much as a small statement and a
-// copy of each page: a closure that fails before it has changed anything needs
-// none, and most of those that fail do. One that fails later costs the group a
-// second run with savepoints.
 func (w *writer) group(first *call) []*call {
 	calls := []*call{first}
 	if err := w.begin(); err != nil {
 		first.err = err
 		return calls
 	}
-	since, changed := w.clock(), false
-	for c := first; c != nil; c = w.next(len(calls), since) {
-		if c != first {
-			calls = append(calls, c)
-		}
-		if !w.run(c) && c.touched {
-			w.rollback()
-			if len(calls) > 1 {
-				w.apart(calls)
-			}
-			return calls
-		}
-		changed = changed || c.touched
-	}
-	if !changed { // nor would a commit change anything but the moment
+	// The first closure needs no savepoint: before it there is nothing.
+	if !w.run(first) {
 		w.rollback()
 		return calls
 	}
-	w.end(calls)
-	return calls
-}
-
-// apart runs closures anew in one transaction, a savepoint each.
-func (w *writer) apart(calls []*call) {
-	if err := w.begin(); err != nil {
-		fail(calls, err)
-		return
-	}
-	for _, c := range calls {
-		if c.panicked == nil && !w.nested(c) {
+	since := w.clock()
+	for c := w.next(1, since); c != nil; c = w.next(len(calls), since) {
+		calls = append(calls, c)
+		if !w.nested(c) {
 			w.alone(calls)
-			return
+			return calls
 		}
 	}
-	w.end(calls)
-}
-
-// end commits what closures did together; if that comes to nothing, each has
-// a transaction of its own.
-func (w *writer) end(calls []*call) {
 	err, rolledBack := w.commit()
 	switch {
 	case err == nil:
@@ -197,6 +165,7 @@ func (w *writer) end(calls []*call) {
 	default:
 		fail(calls, err)
 	}
+	return calls
 }
 
 // fail gives an error to the closures that have none of their own.
@@ -269,7 +238,6 @@ func (w *writer) run(c *call) bool {
 	if t.failed != nil && isSyncError(t.failed) {
 		w.die(t.failed)
 	}
-	c.touched = t.changed || t.failed != nil || c.panicked != nil
 	return c.err == nil && c.panicked == nil
 }
 
